@@ -23,6 +23,9 @@ from app.dashboard.pages import experiment, experiments, glossary, metrics, sett
 from app.dashboard.pages import operations as operations_page
 from app.dashboard.pages import shares as shares_page
 from app.dashboard.pages import steering as experiment_steering
+from app.dashboard.program import new as new_page
+from app.dashboard.program import plan as plan_page
+from app.dashboard.program import program as program_page
 from app.dashboard.refusals import failing_as_pages, is_page, refusal_page, to_pages, wants_pages
 from app.dashboard.signed_in import note_who_asks
 from app.delivery.payload import Features, Payloads
@@ -44,6 +47,7 @@ from app.management import (
     doctor,
     documentation,
     events,
+    guides,
     operations,
     personalize_batch,
     products,
@@ -109,12 +113,14 @@ def path_table() -> PathTable[Resources]:
 PAGE_ROUTERS = (
     assets.router, sign_in.router, settings.router, audit_page.router, experiments.router, experiment.router,
     experiment_steering.router, metrics.router, events_page.router, operations_page.router, glossary.router,
-    shares_page.router, experience_page.router, visitor_page.router, recommendations_page.router,
+    shares_page.router, experience_page.router, visitor_page.router, recommendations_page.router, new_page.router,
+    plan_page.router, program_page.router,
 )  # fmt: skip
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
     reports.router, surveys.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
+    guides.router,
     personalize_batch.router, steering_routes.router, *PAGE_ROUTERS,
 )  # fmt: skip
 

@@ -27,6 +27,7 @@ from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
 from planted.experiments import EXPERIMENTS
 from planted.fault import Mutation
+from planted.guides import GUIDES
 from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
@@ -42,6 +43,7 @@ from planted.service import SERVICE
 from planted.tag import TAG
 from planted.trust import TRUST
 from planted.visitors import VISITORS
+from planted.webhooks import WEBHOOKS
 
 REPOSITORY = Path(__file__).parents[1]
 LEFT_OUT = (".git", ".venv", "data", "demo-data", "node_modules", "__pycache__", ".hypothesis", ".ruff_cache")
@@ -55,6 +57,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **KEYS,
     **PRIVACY,
     **ANSWERS,
+    **GUIDES,
     **CONSENT,
     **VISITORS,
     **TAG,
@@ -71,6 +74,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
+    **WEBHOOKS,
     **dict(refusals()),
 }
 

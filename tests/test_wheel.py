@@ -111,8 +111,13 @@ def test_the_wheel_holds_the_files_of_the_packages_and_no_others(wheel: Path) ->
         path.relative_to(REPOSITORY).as_posix()
         for package in packages
         for path in (REPOSITORY / package).rglob("*")
-        if path.is_file() and "__pycache__" not in path.parts
+        if path.is_file() and "__pycache__" not in path.parts and "guides" not in path.parts
     }
+    documents = REPOSITORY / "docs"
+    guides = {f"app/guides/{path.relative_to(documents).as_posix()}" for path in documents.rglob("*.md")}
+    assert "app/guides/statistics.md" in guides
+    assert (REPOSITORY / "app/guides").resolve() == documents
+    ours |= guides
     assert {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name} == ours
     assert {Path(name).suffix for name in ours} >= {".py", ".sql", ".lua", ".js", ".css", ".html", ".yaml", ".csv"}
 

@@ -19,7 +19,6 @@ KeyClass = Literal["publishable", "secret"]
 `publishable`: A key for pages: everybody can read it.
 `secret`: A key for backends: it must stay there.
 """
-Ordered = Literal["running", "paused", "stopped"]
 
 
 class Alive(TypedDict):
@@ -171,6 +170,27 @@ class DefinitionsTaken(DefinitionsStanding):
     """When these definitions were published, in UTC."""
 
 
+class WebhookStanding(TypedDict):
+    """How telling one receiver of changes goes."""
+
+    receiver: str
+    """Who is told of changes: scheme and host of its address, the rest of which is a secret."""
+    waiting: int
+    """Changes that the receiver has not taken yet; they are tried again for a day."""
+    sent: int
+    """Changes that the receiver has taken, since its address was set."""
+    given_up: int
+    """Changes that the receiver did not take within a day; they are told no more."""
+    sent_at: str | None
+    """When the receiver took a change last, in UTC; null where it never did."""
+    failed_at: str | None
+    """When the receiver did not take a change last, in UTC; null where that never was."""
+    error: str | None
+    """Why the receiver did not take the last change, in words; null since it has taken one."""
+    next_try_at: str | None
+    """When the next change is tried again, in UTC; null where none waits for that."""
+
+
 class OperationsAnswer(TypedDict):
     """How the service is: what is wrong and what ends it, how fast events come, what room is left.
 
@@ -204,6 +224,8 @@ class OperationsAnswer(TypedDict):
     damaged: Mapping[str, str]
     last_training: Mapping[str, Any] | None
     definitions: DefinitionsTaken
+    webhooks: Sequence[WebhookStanding]
+    """Who is told of changes of experiments, in the order of the setting; empty where nobody is."""
 
 
 class ExaminedLine(TypedDict):
@@ -322,76 +344,3 @@ class RefusedAnswer(TypedDict):
     """Events of a kind that nothing reads, which are not stored."""
     unusable: Sequence[RefusalCause]
     """Here: Answers to surveys and tickets that are stored and in no figure, and why."""
-
-
-class OrderAnswer(TypedDict):
-    """What an order made of an experiment.
-
-    As everywhere: `experiment`.
-    """
-
-    experiment: str
-    status: Ordered
-    """Here: What is now wanted of the experiment."""
-    ordered_at: str
-    """When it was ordered, in UTC."""
-
-
-class PreviewLinkMade(TypedDict):
-    """A link that shows one variant."""
-
-    token: str
-    """The token of a link; whoever has it may use it."""
-    expires: str
-    """Until when it holds, in UTC."""
-    url: str
-    """Here: What to put behind the address of a page to see the variant."""
-
-
-class ShareMade(TypedDict):
-    """A link to a report, with its address, which is told this once."""
-
-    id: str
-    """Here: The name of the link, by which it is taken back."""
-    url: str
-    """Here: The address that opens the report."""
-    expires_at: str
-    """From when on it opens nothing, in UTC."""
-
-
-class SurveyLinkMade(TypedDict):
-    """A link by which one person answers a survey, with its address, which is told this once.
-
-    As everywhere: `expires_at`.
-    """
-
-    id: str
-    """Here: The name of the link: the answer comes as the event `Survey Answered:ID`."""
-    url: str
-    """Here: The address that asks the question; put it into the e-mail."""
-    expires_at: str
-
-
-class ShareHeld(TypedDict):
-    """A link to a report that holds, without what opens it.
-
-    As everywhere: `experiment`, `expires_at`.
-    """
-
-    id: str
-    """Here: The name of the link, by which it is taken back."""
-    experiment: str
-    at: str | None
-    """Here: The moment whose report it shows, null where it shows the newest."""
-    created_at: str
-    """When it was made, in UTC."""
-    expires_at: str
-    by: str
-    """Who made it: a key or a person, by name."""
-
-
-class ShareList(TypedDict):
-    """The links to reports that hold, the newest first."""
-
-    shares: list[ShareHeld]
-    """Links that show reports to whoever holds them."""

@@ -1,19 +1,18 @@
 """The templates, each beside its view, and how they are read: every text escaped, nothing missing passed over."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from app.dashboard import saying
 from app.dashboard.charts import short
 from experiments.wording.figures import bytes_text, count_text, duration_text, figure_text, lift_text, p_text, rate_text
 
-FOLDERS: Final = (Path(__file__).parent, *(Path(__file__).parent / room for room in ("pages", "customers")))
+FOLDERS: Final = (Path(__file__).parent, *(Path(__file__).parent / room for room in ("pages", "customers", "program")))
 FILTERS: Final[Mapping[str, Any]] = {
     "bytes_text": bytes_text,
     "capital": saying.capital,
@@ -30,29 +29,15 @@ FILTERS: Final[Mapping[str, Any]] = {
 """How what an answer says is said: `{{ results.as_of | moment }}`."""
 
 
-GLUE: Final = "\u00a0"  # a space at which no line ends
-PERCENT: Final = re.compile(r"(?<=[0-9]) %(?=[^<>]*<(?!/(?:code|pre|textarea)\b))")
-"""A number's own sign in all that is read: not inside a tag, nor in what has to stay letter by letter."""
-
-
-class ReadTemplate(Template):
-    """A template whose numbers are never parted from their `%` at the end of a line."""
-
-    def render(self, *args: Any, **kwargs: Any) -> str:
-        """The page, of which each `9.3 %` is one word."""
-        return PERCENT.sub(f"{GLUE}%", super().render(*args, **kwargs))
-
-
 class Templates(Environment):
     """What renders templates: `answer.name` is the member of an object of JSON, which is looked for first."""
 
-    template_class = ReadTemplate
-
     def getattr(self, obj: Any, attribute: str) -> Any:
         """The member of an object, or the attribute of what is none; what there is not is undefined."""
-        if type(obj) is dict and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
+        try:
+            return obj[attribute] if type(obj) is dict else getattr(obj, attribute)
+        except (KeyError, AttributeError):
+            return super().getattr(obj, attribute)
 
 
 def environment(*others: Path) -> Environment:
@@ -76,7 +61,10 @@ def figure(value: Any, text: str) -> Markup:
     """A number as every page, report and share has it: what is read, with the value of the answer that it says."""
     if value is None:
         return escape(text)
-    return Markup(f'<data value="{escape(json_text(value))}">{escape(text)}</data>')
+    told = json_text(value)
+    if type(value) not in (int, float):  # no number has a character to escape
+        told = escape(told)
+    return Markup(f'<data value="{told}">{escape(text)}</data>')
 
 
 def json_text(value: Any) -> str:

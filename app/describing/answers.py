@@ -12,17 +12,13 @@ from app.answers.operations import (
     Diagnosis,
     KeyListAnswer,
     OperationsAnswer,
-    OrderAnswer,
-    PreviewLinkMade,
     Readiness,
     RefusedAnswer,
-    ShareList,
-    ShareMade,
-    SurveyLinkMade,
 )
 from app.answers.recommender import RecommenderReport
 from app.answers.refusals import RefusalCode
 from app.answers.sdks import GrowthBookFeatures, GrowthBookRefused, RudderStackSettings, SegmentSettings
+from app.answers.steering import OrderAnswer, PreviewLinkMade, ShareList, ShareMade, SurveyLinkMade
 from app.answers.visitors import (
     BadProducts,
     Done,
@@ -46,6 +42,7 @@ from app.glossary.entries import Explained
 from app.worker.recommendations import ListAnswer
 from events.causes import StoreCause
 from experiments.answers.arrivals import EventNames, EventRows
+from experiments.answers.brief import BriefReadout
 from experiments.answers.comparison import Methods
 from experiments.answers.customers import CustomerExperience
 from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
@@ -79,8 +76,8 @@ FORMS: Final = Forms(
     without_null=frozenset({Metric, MetricTold, RatioPart, Cap, Bound, Subtract}),
 )
 SERVED: Final[tuple[Any, ...]] = (
-    Readout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows, CustomerExperience,
-    HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
+    Readout, BriefReadout, Timeseries, ExperimentList, ExperimentAnswer, MetricList, UnitRows, ComparisonRows,
+    CustomerExperience, HoldoutList, HoldoutReport, Program, Outlook, PlanTable, TrafficPlan, EventNames, EventRows,
     Alive, Readiness, OperationsAnswer, Diagnosis, KeyListAnswer, AuditPage, RefusedAnswer, OrderAnswer,
     PreviewLinkMade,
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,

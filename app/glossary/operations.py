@@ -13,7 +13,7 @@ JSON = dict[str, Any]
 
 JSON_TYPE: Final = "application/json"
 BINARY: Final = "application/octet-stream"
-FILES: Final = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson")
+FILES: Final = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson", "image/gif")
 EXAMPLES: Final = Path(__file__).with_name("examples.json")
 
 
@@ -28,6 +28,9 @@ def _named(name: str, *types: str, status: str = "200") -> AnsweredOperation:
     return AnsweredOperation(name, {status: types} if types else {})
 
 
+BRIEF: Final = "application/vnd.resonate.brief+json"
+OWN_MEDIA: Final[Mapping[str, str]] = {BRIEF: "BriefReadout"}
+"""JSON of another form than what the operation answers without being asked for it, by its media type."""
 ERASED: Final = {"200": ("PersonCounted",), "202": ("PersonErased",)}
 KINDS: Final = ("track", "page", "screen", "identify", "group", "alias", "batch")
 OPERATIONS: Final[Mapping[str, AnsweredOperation]] = {
@@ -113,12 +116,30 @@ PROBLEMS: Final[Mapping[str, Mapping[str, str]]] = {  # problems that say more t
 }  # fmt: skip
 
 
+SHOWN: Final[Mapping[str, str]] = {  # what stands in an address for example, by the place in it
+    "/v1/experiments/{key}": "free-shipping-banner",
+    "/v1/holdouts/{key}": "q1-global",
+    "/v1/projects/{key}": "pk_demo",
+    "/v1/recommendations/{product_id}": "sku-17",
+    "/v1/visitors/{identifier}": "v-1",
+    "/v1/users/{identifier}": "u-1",
+    "/v1/shares/{id}": "5f2c9f6a0d1e",
+    "/share/{token}": "TOKEN-OF-THE-LINK",
+    "/resonate-{hash}": "0123456789abcdef",
+    "/resonate-parts-{hash}": "0123456789abcdef",
+}
+
+
 def with_answers(method: str, path: str, operation: JSON) -> None:
-    """Gives an operation its name, and its JSON answers their types and examples; its files are binary too."""
+    """Gives an operation its name, its address an example, and its JSON answers their types and examples; its files are
+    binary too."""
     name = f"{method.upper()} {path}"
     known = OPERATIONS[name]
     operation.setdefault("security", [])
     operation["operationId"] = known.name
+    for each in operation.get("parameters", ()):
+        if each["in"] == "path" and "example" not in each:
+            each["example"] = SHOWN[path[: path.index("}") + 1]]
     as_file(operation.get("requestBody", {}).get("content", {}))
     for status, shared in tuple(operation["responses"].items()):
         content: JSON = dict(shared.get("content", {}))
@@ -132,6 +153,8 @@ def with_answers(method: str, path: str, operation: JSON) -> None:
             content[JSON_TYPE]["schema"] = one_of_types(types)
         if status in PROBLEMS.get(name, {}):
             content["application/problem+json"] = {"schema": one_of_types([PROBLEMS[name][status]])}
+        for kind in OWN_MEDIA.keys() & content.keys():
+            content[kind] = {"schema": one_of_types([OWN_MEDIA[kind]])} | content[kind]
         as_file(content)
         operation["responses"][status] = {**shared, "content": content} if content else dict(shared)
 

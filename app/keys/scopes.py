@@ -33,7 +33,8 @@ KeyScope = Literal[
 SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
 PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "payload")
 OPEN: Final = frozenset(  # without a key
-    {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/resonate-{hash}.js",
+    {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/llms.txt",
+     "/guides/{name:path}.md", "/resonate-{hash}.js",
      "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js",
      "/dashboard/icon.svg", "/dashboard/sign-in", "/share/{token}", "/survey/{token}"}
 )  # fmt: skip
@@ -131,6 +132,12 @@ BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROU
 
 PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their session; no key opens them
     "GET /dashboard": "read_results",
+    "GET /dashboard/new": "export",
+    "POST /dashboard/new/check": "export",
+    "POST /dashboard/new/save": "export",
+    "POST /dashboard/new/download": "export",
+    "GET /dashboard/plan": "read_results",
+    "GET /dashboard/program": "read_results",
     "GET /dashboard/metrics": "read_results",
     "GET /dashboard/events": "read_results",
     "POST /dashboard/events/visitor": "read_people",

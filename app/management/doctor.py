@@ -12,6 +12,7 @@ from app.http.address import FORWARDING
 from app.http.exchange import Exchange
 from app.management.operations import readiness, reading
 from app.routes.dependencies import Asked, Secret, Worker, analysed
+from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from experiments.targeting.attributes import of_proxy
 from kit.time import DAY_SECONDS
@@ -87,7 +88,7 @@ async def doctor(_: Secret, asked: Asked, worker: Worker, url: Expected = None) 
     await worker.intake.tell_evaluations()
     facts: dict[str, Any] = msgspec.json.decode((await analysed(asked, worker, DiagnosisQuery())).body)
     here = [*_address(asked, worker, url), *_country(asked, worker)]
-    lines = [*here, *_state(asked, worker), *_keys(worker), *_streams(worker), *_arrived(facts)]
+    lines = [*here, *_state(asked, worker), *_keys(worker), *_streams(worker), *_told(worker), *_arrived(facts)]
     told = {"now": time.time(), "lines": [line.told for line in lines]}
     return Response(msgspec.json.encode(told), headers=NEVER_STORED, media_type="application/json")
 
@@ -138,6 +139,23 @@ def _streams(worker: Resources) -> Iterator[Examined]:
     waiting, most = len(worker.streams.open), worker.streams.most
     full = "raise RESONATE_MAX_STREAMS, or RESONATE_WORKERS" if most and waiting >= most else None
     yield Examined("streams", f"{waiting} of {most} streams of changes are open at the worker that was asked", full)
+
+
+def _told(worker: Resources) -> Iterator[Examined]:
+    """Whether those who are to be told of changes take them."""
+    settings = worker.settings
+    for each in standing(settings.data, settings.webhooks):
+        told = (
+            f"{each['receiver']} has taken {each['sent']} changes, {each['waiting']} wait, {each['given_up']} were lost"
+        )
+        if each["error"] is None:
+            yield Examined("webhooks", told)
+        else:
+            right = "mend the receiver, or set its address in RESONATE_WEBHOOK_URL; it is tried again for a day"
+            yield Examined("webhooks", f"{told}: {each['error']}", right)
+    if settings.webhooks and settings.public_url is None:
+        told = "links in what is told lead to this machine, as nobody said how the service is reached"
+        yield Examined("webhooks", told, "set RESONATE_PUBLIC_URL")
 
 
 def _state(asked: Exchange, worker: Resources) -> Iterator[Examined]:

@@ -15,6 +15,7 @@ from app.http.access import Grant
 from app.routes.dependencies import Anyone, Secret, Worker
 from app.runtime.ailments import Ailment, OwnCause, ailment_told
 from app.runtime.data_directory import DataDirectory
+from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from events.causes import StoreCause
 from events.store.availability import StoreUnavailable
@@ -192,6 +193,7 @@ async def operations_of(worker: Resources, version: str) -> dict[str, Any]:
     telemetry = worker.telemetry
     free, whole = await asyncio.to_thread(DataDirectory(worker.settings.data).room)
     model, products = worker.recommender.versions
+    told = await asyncio.to_thread(standing, worker.settings.data, worker.settings.webhooks)
     return {
         "as_of": iso(moment_of(round(now * SECOND_US)), "seconds"),
         "service_version": version,
@@ -218,6 +220,7 @@ async def operations_of(worker: Resources, version: str) -> dict[str, Any]:
             **ready["definitions"],
             "taken_up_at": iso(worker.catalogs.catalog.received_at, "seconds"),
         },
+        "webhooks": told,
     }
 
 

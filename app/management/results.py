@@ -1,12 +1,13 @@
 """What came of the experiments, steering them without touching a file, and the log page by page."""
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.analysis.queries import (
     AllResultsQuery,
+    Detail,
     EventsQuery,
     ExperienceAsked,
     ExperimentQuery,
@@ -14,6 +15,7 @@ from app.analysis.queries import (
     Form,
     HoldoutResultsQuery,
     HoldoutsQuery,
+    LoggedPlanQuery,
     MetricsQuery,
     NewPlanQuery,
     PlanQuery,
@@ -22,10 +24,11 @@ from app.analysis.queries import (
     TimeseriesQuery,
     UnitsQuery,
 )
+from app.glossary.operations import BRIEF
 from app.http.errors import Problem
 from app.management.audit import Act, note
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
-from experiments.planning.assumptions import Assumptions, InvalidPlan, assumptions, plan_request
+from experiments.planning.assumptions import PARAMETERS, Assumptions, InvalidPlan, assumptions, plan_request
 
 router = APIRouter(tags=["Results"])
 
@@ -36,6 +39,30 @@ FLAT: Final[dict[int | str, dict[str, Any]]] = {
         "content": {"application/json": {}, "text/csv": {}, "application/vnd.apache.parquet": {}},
     },
     304: {"description": "What the caller holds is still right."},
+}
+
+IN_BRIEF: Final[dict[str, Any]] = {
+    "experiment": "free-shipping-banner",
+    "phase": 0,
+    "as_of": "2026-12-01T12:00:00Z",
+    "sentence": "Free-shipping banner: with threshold the purchase rate is 9.3 % against 8.9 %, 4.6 % higher "
+    "(plausible: 1.2 % to 8.1 % higher). Ship threshold.",
+    "decision": {"action": "ship", "variant": "threshold", "days_left": 0},
+    "metrics": [
+        {
+            "metric": "purchase_rate",
+            "variant": "threshold",
+            "verdict": "wins",
+            "effect_scale": "relative",
+            "effect": 0.046,
+            "low": 0.012,
+            "high": 0.081,
+        }
+    ],
+}
+READOUT: Final[dict[int | str, dict[str, Any]]] = {
+    **FLAT,
+    200: FLAT[200] | {"content": FLAT[200]["content"] | {BRIEF: {"example": IN_BRIEF}}},
 }
 
 Key = Annotated[str, Path(max_length=100, description="The experiment's key.", examples=["free-shipping-banner"])]
@@ -80,6 +107,15 @@ class ReadoutParameters(UnitParameters):
     metric: Name = None
     dimension: Name = None
     include: Literal["sql"] | None = Field(None, description="`sql` adds the SQL that was run.")
+    detail: Detail = Field(
+        "full", description="`brief` is the sentence, the decision and three numbers a metric, of at most some kB."
+    )
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.detail == "brief" and (self.format != "json" or self.dimension or self.include):
+            raise ValueError("detail=brief has no table, no dimension and no SQL: leave out format, dimension, include")
+        return self
 
 
 def _said(description: str, *examples: str) -> Any:
@@ -108,7 +144,7 @@ class PlanParameters(BaseModel):
     def said(self) -> Assumptions:
         """Raises Problem 400 that names each parameter that cannot be read."""
         try:
-            return assumptions(self.model_dump())
+            return assumptions(self.model_dump(include=set(PARAMETERS)))
         except InvalidPlan as error:
             raise Problem(400, "invalid_plan", str(error)) from None
 
@@ -116,17 +152,32 @@ class PlanParameters(BaseModel):
 Told = Annotated[PlanParameters, Query()]
 
 
+class NewPlanParameters(PlanParameters):
+    """The same, of a metric whose traffic and values the log knows."""
+
+    metric: str | None = _said(
+        "What is not said of its traffic, value and spread is that of the shop's log of 28 days.", "purchase_rate"
+    )
+
+    @property
+    def query(self) -> LoggedPlanQuery | NewPlanQuery:
+        """What the analysis is asked. Raises Problem 400."""
+        if self.metric:
+            return LoggedPlanQuery(self.metric, self.said)
+        try:
+            return NewPlanQuery(plan_request(self.said))
+        except InvalidPlan as error:
+            raise Problem(400, "invalid_plan", str(error)) from None
+
+
 @router.get("/v1/plan", summary="A test before any traffic: units and days for a lift, the smallest lift of some days")
-async def new_plan(_: Secret, asked: Asked, worker: Worker, told: Told) -> Response:
-    """`units_a_day` and `baseline` are needed. With `lift` the answer is days, with `days` the smallest lift, with both
-    the power, with neither a `table` for 7, 14, 28 and 56 days. `days` are of enrolment, `wait_days` follow until the
-    last unit's window has closed; of several variants the smallest comparison decides, and they share alpha.
+async def new_plan(_: Secret, asked: Asked, worker: Worker, told: Annotated[NewPlanParameters, Query()]) -> Response:
+    """`units_a_day` and `baseline` are needed, or a `metric` that the log knows. With `lift` the answer is days, with
+    `days` the smallest lift, with both the power, with neither a `table` for 7, 14, 28 and 56 days. `days` are of
+    enrolment, `wait_days` follow until the last unit's window has closed; of several variants the smallest comparison
+    decides, and they share alpha.
     """
-    try:
-        request = plan_request(told.said)
-    except InvalidPlan as error:
-        raise Problem(400, "invalid_plan", str(error)) from None
-    return await analysis_response(asked, worker, NewPlanQuery(request))
+    return await analysis_response(asked, worker, told.query)
 
 
 ResultsOfList = Annotated[
@@ -152,11 +203,11 @@ async def experiment(key: Key, _: Secret, asked: Asked, worker: Worker) -> Respo
     return await analysis_response(asked, worker, ExperimentQuery(key))
 
 
-@router.get("/v1/experiments/{key}/results", summary="The readout of an experiment", responses=FLAT)
+@router.get("/v1/experiments/{key}/results", summary="The readout of an experiment", responses=READOUT)
 async def results(
     key: Key, _: Secret, asked: Asked, worker: Worker, look: Annotated[ReadoutParameters, Query()]
 ) -> Response:
-    query = ResultsQuery(key, look.at, look.phase, look.metric, look.dimension, look.include, look.format)
+    query = ResultsQuery(key, look.at, look.phase, look.metric, look.dimension, look.include, look.format, look.detail)
     return await analysis_response(asked, worker, query)
 
 

@@ -158,6 +158,24 @@ def train_once(data: Path) -> int:
     return 0
 
 
+def tell_changes(*arguments: str) -> int:
+    """Tells receivers of changes, until SIGTERM."""
+    handed = Handed.read([*arguments])
+    importlib.import_module("app.webhooks.telling")  # while the settings come
+    asyncio.run(_tell_changes(handed, handed.settings("webhooks")))
+    return 0
+
+
+async def _tell_changes(handed: Handed, settings: "Settings") -> None:
+    from importlib.metadata import version
+
+    from app.webhooks.telling import Teller, run_webhooks
+
+    stop = _stop_signal()
+    handed.say_ready()
+    await run_webhooks(Teller(settings, version("resonate")), stop)
+
+
 def tell_traffic(data: str) -> int:
     """Answers how many units a day the log of a data directory has, for the experiment on standard input."""
     from app.processes.design_freeze import answer_traffic
@@ -179,6 +197,7 @@ PROCESSES: Final[dict[str, Callable[..., int]]] = {
     "writer": write,
     "analysis": analyse,
     "trainer": train,
+    "webhooks": tell_changes,
     "traffic": tell_traffic,
 }
 

@@ -93,6 +93,7 @@ class Supervisor:
         self.writer = ChildProcess(Role("writer"))
         self.analysis = ChildProcess(Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno()))
         self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS))
+        self.webhooks = [ChildProcess(Role("webhooks", ANALYSIS_NICENESS))] if self.settings.webhook_url else []
         self.traffic = SiteTraffic(self.directory.root)
         self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
         with self._signals():
@@ -213,7 +214,7 @@ class Supervisor:
             self._announce()
 
     def _reap(self) -> None:
-        for child in [*self.workers, self.writer, self.analysis, self.trainer]:
+        for child in [*self.workers, self.writer, self.analysis, self.trainer, *self.webhooks]:
             pid, was_ready, code = child.pid, child.ready, child.reap()
             if code is None:
                 continue
@@ -227,7 +228,7 @@ class Supervisor:
 
     def _start_due(self) -> None:
         now = time.monotonic()
-        for child in [*self.workers, self.writer]:
+        for child in [*self.workers, self.writer, *self.webhooks]:
             if not child.alive and child.start_at is not None and now >= child.start_at:
                 self._relaunch(child)
         if not self.analysis.alive and not self.listening and now >= (self.analysis.start_at or 0):
@@ -258,7 +259,7 @@ class Supervisor:
     def _announce(self) -> None:
         """The first worker answers. The others follow only now: beside it they would halve the speed of its start."""
         self.announced = True
-        for child in (*self.workers[1:], self.writer):
+        for child in (*self.workers[1:], self.writer, *self.webhooks):
             self._relaunch(child)
         address = address_of(self.listener)
         port = self.listener.getsockname()[1]
@@ -306,7 +307,7 @@ class Supervisor:
         self._end(self.workers, deadline)
         self.analysis_listener.close()
         self.traffic.close()
-        self._end([self.writer, self.analysis, self.trainer], time.monotonic() + WRITER_SECONDS)
+        self._end([self.writer, self.analysis, self.trainer, *self.webhooks], time.monotonic() + WRITER_SECONDS)
         self.store.stop()
         self.directory.analysis_socket.unlink(missing_ok=True)
         self.directory.address_file.unlink(missing_ok=True)

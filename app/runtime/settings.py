@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.runtime.webhook_addresses import Receiver, each_a_receiver, receiver
 from kit.suggestions import did_you_mean
 
 PREFIX: Final = "RESONATE_"
@@ -22,13 +23,21 @@ HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # never shown in a message
-SECRET_FIELDS: Final = frozenset({"publishable_keys", "secret_keys", "redis_url", "user_token_keys"})
+SECRET_FIELDS: Final = frozenset(
+    {"publishable_keys", "secret_keys", "redis_url", "user_token_keys", "webhook_url", "webhook_secret"}
+)
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 LogFormat = Literal["json", "text"]
 Switch = Literal["on", "off"]
 TokenAlgorithm = Literal["HS256", "EdDSA"]
 Network = IPv4Network | IPv6Network
+
+
+NO_COUNTRY: Final = (
+    "set RESONATE_COUNTRY_HEADER to the header of your proxy, such as CF-IPCountry, and RESONATE_TRUSTED_PROXIES, or"
+    " let your pages say it: resonate.attributes({country: …})"
+)
 
 
 class SettingsError(Exception):
@@ -235,6 +244,17 @@ class Settings(BaseSettings):
     training_hours: float = Field(
         24.0, ge=0, allow_inf_nan=False, description="Hours between trainings of recommendations; `0` is never."
     )
+    webhook_url: Annotated[Texts, AfterValidator(each_a_receiver)] = Field(
+        (),
+        description="Addresses that are told when a decision or the health of an experiment changes, and when one "
+        "starts or stops; https, or this machine. With `#text` at its end one gets a text alone, as chats do.",
+    )
+    webhook_secret: str | None = Field(
+        None, min_length=16, description="Signs what they are sent: `X-Resonate-Signature` is its HMAC-SHA256 in hex."
+    )
+    webhook_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        (), description="Addresses or networks beside the internet that a name in `RESONATE_WEBHOOK_URL` may lead to."
+    )
     dashboard: Switch = Field("on", description="`off`: there are no pages, and their addresses answer 404.")
     log_level: LogLevel = Field("info", description="Least severe messages that are written.")
     log_format: LogFormat = Field("json", description="`json`: one object a line; `text`: for people.")
@@ -249,7 +269,8 @@ class Settings(BaseSettings):
         """The configured key values, which no log line may show; digests tell nothing."""
         keys = (key.partition("@")[0] for key in (*self.publishable_keys, *self.secret_keys))
         of_tokens = (text.rpartition(":")[2] for text in self.user_token_keys if ":HS256:" in text)
-        return (*(key for key in keys if not key.startswith("sha256:")), *of_tokens)
+        of_webhooks = (*(each.url for each in self.webhooks), *([self.webhook_secret] if self.webhook_secret else []))
+        return (*(key for key in keys if not key.startswith("sha256:")), *of_tokens, *of_webhooks)
 
     @property
     def is_public(self) -> bool:
@@ -258,9 +279,19 @@ class Settings(BaseSettings):
         return host is not None and host != "localhost" and not host.startswith("127.") and host != "::1"
 
     @property
+    def untold(self) -> Mapping[str, str]:
+        """The attributes that nobody tells the pages of this service, with what to do about it."""
+        return {} if self.country_header and self.trusted_proxies else {"country": NO_COUNTRY}
+
+    @property
     def connections_per_network_and_worker(self) -> int:
         """The share of one worker in `max_connections_per_network`."""
         return max(1, self.max_connections_per_network // self.workers)
+
+    @property
+    def webhooks(self) -> tuple[Receiver, ...]:
+        """Whom `webhook_url` names."""
+        return tuple(map(receiver, self.webhook_url))
 
     @property
     def token_keys(self) -> tuple[TokenKey, ...]:

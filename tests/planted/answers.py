@@ -47,4 +47,20 @@ ANSWERS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "brief_of_the_untrusted": Mutation(
+        "in brief a test that cannot be trusted has effects",
+        ("tests/experiments/answers/test_brief.py",),
+        (
+            Edit(
+                "experiments/answers/brief.py",
+                '() if decision.action == "unhealthy" else readout.metrics',
+                "readout.metrics",
+            ),
+        ),
+    ),
+    "guide_that_leads_nowhere": Mutation(
+        "a guide that is served leads to what is not",
+        ("tests/app/management/test_guides.py",),
+        (Edit("app/management/guides.py", "return link[0] if stays and", "return link[0] if place and stays or"),),
+    ),
 }

@@ -77,13 +77,13 @@ CUSTOMERS: Mapping[str, Mutation] = {
     ),
     "parted_percent": Mutation(
         "a line may end between a number and its %",
-        ("tests/app/dashboard/test_environment.py",),
-        (Edit("app/dashboard/environment.py", 'GLUE: Final = "\\u00a0"', 'GLUE: Final = " "'),),
+        ("tests/app/dashboard/test_saying.py",),
+        (Edit("app/dashboard/saying.py", 'GLUE: Final = "\\u00a0"', 'GLUE: Final = " "'),),
     ),
     "glued_values": Mutation(
         "an id with a % in it is another one in the form that sends it again",
-        ("tests/app/dashboard/test_environment.py",),
-        (Edit("app/dashboard/environment.py", r"%(?=[^<>]*<(?!/(?:code|pre|textarea)\b))", "%"),),
+        ("tests/app/dashboard/test_saying.py",),
+        (Edit("app/dashboard/saying.py", r"%(?=[^<>]*<(?!/(?:code|pre|textarea)\b))", "%"),),
     ),
     "unexplained_refusal": Mutation(
         "a code is refused with that no document explains",

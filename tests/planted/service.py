@@ -132,7 +132,7 @@ SERVICE: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/processes/supervisor.py",
-                "for child in [*self.workers, self.writer]:",
+                "for child in [*self.workers, self.writer, *self.webhooks]:",
                 "for child in self.workers:",
             ),
         ),

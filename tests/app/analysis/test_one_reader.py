@@ -21,6 +21,7 @@ from app.analysis.queries import (
     ArrivalsQuery,
     AttributionQuery,
     DiagnosisQuery,
+    DraftCheckQuery,
     ErasureQuery,
     EventNamesQuery,
     EventsQuery,
@@ -29,6 +30,8 @@ from app.analysis.queries import (
     ExperimentsQuery,
     HoldoutResultsQuery,
     HoldoutsQuery,
+    LoggedPlanQuery,
+    LookQuery,
     MetricsQuery,
     NewPlanQuery,
     PersonQuery,
@@ -49,7 +52,7 @@ from events.parts.part import PartListing
 from experiments.catalog import reader
 from experiments.catalog.publisher import CatalogKeeper
 from experiments.catalog.reader import CatalogReader
-from experiments.planning.assumptions import PlanRequest
+from experiments.planning.assumptions import Assumptions, PlanRequest
 
 pytestmark = pytest.mark.anyio
 BANNER = "free-shipping-banner"
@@ -59,7 +62,9 @@ EVERY_READ: tuple[Query, ...] = (
     PrivacyQuery(), PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
     NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)), EventNamesQuery(), DiagnosisQuery(),
     ArrivalsQuery("v-1"),
-    ReportQuery(BANNER),
+    ReportQuery(BANNER), LookQuery(BANNER),
+    LoggedPlanQuery("purchase_rate", Assumptions(units_a_day=1000.0, baseline=0.03)),
+    DraftCheckQuery("new.yaml", "key: new\nvariants: [control, b]\ngoal: purchase_rate\n", history=True),
 )  # fmt: skip
 
 

@@ -27,6 +27,8 @@ OPEN = {
     "/docs",
     "/docs.css",
     "/openapi.json",
+    "/llms.txt",
+    "/guides/{name:path}.md",
     "/resonate.d.ts",
     "/dashboard/style.css",
     "/dashboard/script.js",
@@ -50,7 +52,7 @@ def is_page(method: str, path: str) -> bool:
 
 
 def send(client: httpx.Client, method: str, path: str, key: str | None) -> httpx.Response:
-    address = ending(BUILT.get(path, path).replace("{identifier:path}", "v-1"))
+    address = ending(BUILT.get(path, path).replace("{identifier:path}", "v-1").replace("{name:path}", "statistics"))
     if path in IN_PATH:
         return client.request(method, address.replace("{key}", key or "none"))
     headers = {} if key is None else {"authorization": f"Bearer {key}"}

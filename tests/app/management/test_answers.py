@@ -7,6 +7,9 @@ import pytest
 from jsonschema import Draft202012Validator
 from worlds.answered_shop import answered_shop
 
+RESULTS = "/v1/experiments/banner/results"
+JSON = ("application/json", "application/problem+json")
+
 
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Any], list[tuple[str, int, Any]]]]:
@@ -17,7 +20,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, 
 def schema_of(document: Mapping[str, Any], name: str, status: int) -> dict[str, Any]:
     method, path = name.split(" ", 1)
     response = document["paths"][path][method.lower()]["responses"][str(status)]
-    [schema] = [kind["schema"] for name, kind in response["content"].items() if name.endswith("json")]
+    [schema] = [kind["schema"] for name, kind in response["content"].items() if name in JSON]
     return schema
 
 
@@ -31,6 +34,27 @@ def test_every_answer_holds_what_its_schema_promises_and_no_more(asked: Any) -> 
             leaf = fault if not fault.context else max(fault.context, key=lambda each: len(each.absolute_path))
             wrong.append(f"{name} {status} at {list(leaf.absolute_path)}: {leaf.message[:300]}")
     assert sorted(set(wrong)) == []
+
+
+def test_a_readout_in_brief_is_a_form_of_its_own_with_its_own_closed_schema(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    with answered_shop(tmp_path_factory.mktemp("brief")) as (service, _), service.client() as client:
+        document = client.get("/openapi.json").json()
+        whole, told = (client.get(RESULTS, params={"detail": each}) for each in ("full", "brief"))
+        refused = client.get(RESULTS, params={"detail": "brief", "format": "csv"})
+    media = document["paths"]["/v1/experiments/{key}/results"]["get"]["responses"]["200"]["content"]
+    kept = media[told.headers["content-type"]]
+    for answer in (told.json(), kept["example"]):
+        assert [
+            *Draft202012Validator({"components": document["components"], **kept["schema"]}).iter_errors(answer)
+        ] == []
+    for name in ("experiment", "phase", "sentence"):
+        assert told.json()[name] == whole.json()[name]
+    assert told.json()["decision"].items() <= whole.json()["decision"].items()
+    assert len(told.content) < 3_000
+    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_request")
+    assert "detail=brief" in refused.json()["detail"]
 
 
 def test_a_member_that_no_type_has_is_a_fault(asked: Any) -> None:

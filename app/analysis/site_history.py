@@ -1,21 +1,25 @@
 """What the log says about planned experiments, for the warnings of `resonate check`: traffic and audiences met."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any, Final
 
 import msgspec
 
-from app.processes.design_freeze import site_plan
 from experiments.assignment.compilation import compile_as_designed
+from experiments.catalog.calendar import Calendar
 from experiments.catalog.check import MATCHED_DAYS, SiteHistory
+from experiments.cube.scope import Site
 from experiments.cube.statements import statement
 from experiments.definitions.model import Experiment, Guardrail, Variant
 from experiments.definitions.shop import Metric
-from experiments.readout.planning import MetricPlan, TrafficPlan
+from experiments.planning.assumptions import Assumptions, PlanRequest
+from experiments.readout.planning import MetricPlan, TrafficPlan, logged_request, supposed, traffic_plan
 from experiments.readout.read import Readouts
+from experiments.readout.study import ReadoutQuery, StudiedMetric, Study
 from experiments.targeting.attributes import derived
 from experiments.targeting.predicates import ConditionError
-from kit.time import DAY_US, now_us
+from kit.time import DAY_US, microseconds, now_us
 
 FEWEST: Final = 100  # fewer visitors say nothing about an audience
 MOST: Final = 20_000  # exposures looked at, as the statement says
@@ -23,12 +27,56 @@ MOST: Final = 20_000  # exposures looked at, as the statement says
 Visitor = tuple[str, Mapping[str, Any]]  # id and attributes
 
 
-EVERYONE = Experiment(
+LOOKBACK: Final = timedelta(days=28)
+EVERYONE: Final = Experiment(
     key="everyone",
     name="everyone",
     variants=(Variant(key="control", weight=0.5, payload=None), Variant(key="other", weight=0.5, payload=None)),
     goals=(),
 )
+
+
+def site_plan(
+    readouts: Readouts,
+    experiment: Experiment,
+    *more: Metric,
+    query: ReadoutQuery = ReadoutQuery(),  # noqa: B008 - frozen
+) -> TrafficPlan | None:
+    """The plan of an experiment that need not be served yet, from the whole site's traffic of the last 28 days.
+
+    Everyone seen counts, in the share that traffic lets in; who meets the audience is not known beforehand. `more` are
+    metrics that the served definitions need not hold.
+    """
+    catalog = readouts.archive.latest()
+    chosen = [catalog.metrics[name] for name in experiment.metrics if name in catalog.metrics]
+    metrics = [*more] or chosen or [catalog.metrics[name] for name in sorted(catalog.metrics)[:1]]
+    studied = tuple(StudiedMetric(metric, "goal", post_hoc=False) for metric in metrics)
+    calendar = Calendar(experiment.status, experiment.start, experiment.end, (), 0)
+    study = Study(experiment, catalog.shop, studied, "", 0, calendar)
+    since = microseconds(readouts.as_of(query) - LOOKBACK)
+    return readouts.observe(study, query, (), traffic_plan(study, "site"), site=Site(since))
+
+
+def logged(readouts: Readouts, metric: Metric, said: Assumptions) -> PlanRequest | None:
+    """A plan of a metric by the whole site's traffic of the last 28 days, where nothing was said of it; None where the
+    log holds too little. Raises InvalidPlan.
+    """
+    weights = said.weights or (0.5, 0.5)
+    variants = tuple(
+        Variant(key=f"variant-{place}", weight=weight, payload=None) for place, weight in enumerate(weights)
+    )
+    everyone = EVERYONE.model_copy(update={"variants": variants, "goals": (metric.name,)})
+    calendar, query = Calendar(everyone.status, None, None, (), 0), ReadoutQuery()
+    study = Study(
+        everyone,
+        readouts.archive.latest().shop,
+        (StudiedMetric(metric, "goal", post_hoc=False),),
+        "",
+        0,
+        calendar,
+    )
+    since = microseconds(readouts.as_of(query) - LOOKBACK)
+    return readouts.observe(study, query, (), logged_request(supposed(study, said), said), site=Site(since))
 
 
 def site_history(readouts: Readouts) -> SiteHistory:

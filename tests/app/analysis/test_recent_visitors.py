@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from worlds.event_log import received, write_log
 
-from app.processes.site_history import FEWEST, site_history
+from app.analysis.site_history import FEWEST, site_history
 from events.engines.duckdb import EventLog
 from events.records import EXPOSURE, Record
 from experiments.catalog.publisher import CatalogKeeper
