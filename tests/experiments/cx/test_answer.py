@@ -19,7 +19,7 @@ FILES = {
 LAST = "2026-03-06"  # the 61st day
 
 
-def asked(data: Path, shop: Shop, files: dict[str, str] | None = None, **query: Any) -> dict[str, Any]:
+def asked(data: Path, shop: Shop, files: dict[str, str] | None = None, **query: Any) -> dict[Any, Any]:
     """The answer as of the 61st day of the shop, by KPI and level, beside the rest of it."""
     reader = readouts(data, shop.records, 61, FILES if files is None else files)
     found = customer_experience(reader, reader.archive.latest(), ExperienceQuery(**query))

@@ -62,7 +62,7 @@ def agree(told: dict[str, Any], expected: by_hand.Figure) -> None:
 
 
 @settings(max_examples=examples(15))
-@speaks(interval_rate=0.5, interval_points=0.3, interval_score=0.2, interval_hours=0.2, interval_per_100_orders=0.2)
+@speaks(interval_rate=0.3, interval_points=0.1, interval_score=0.1, interval_hours=0.05, interval_per_100_orders=0.1)
 @given(world=experiences())
 def test_every_figure_and_its_interval_is_what_one_computes_by_hand(world: DrawnExperience) -> None:
     with tempfile.TemporaryDirectory() as data:
@@ -96,7 +96,7 @@ def test_every_day_of_a_series_looks_back_as_many_days_as_the_window_has(world: 
 
 
 @settings(max_examples=examples(5))
-@speaks(served=0.3)
+@speaks(served=0.15)
 @given(world=experiences())
 def test_hours_of_service_are_those_between_opening_and_end(world: DrawnExperience) -> None:
     query = ExperienceQuery(since="2026-01-10", until="2026-03-05")

@@ -18,7 +18,7 @@ from servers.service import Service, running
 
 from app.analysis import calls
 from app.analysis.client import AnalysisAnswer
-from app.analysis.queries import Query, ResultsQuery
+from app.analysis.queries import LookQuery, Query
 from app.analysis.server import AnalysisServer
 from app.analysis.state import Analysis
 from app.dashboard import rendering
@@ -48,7 +48,7 @@ class Gate:
             await analysis.close()
 
     async def _answer(self, analysis: Analysis, query: Query) -> AnalysisAnswer:
-        if isinstance(query, ResultsQuery):
+        if isinstance(query, LookQuery):
             self.asked += 1
             await asyncio.to_thread(self.open.wait)
         return await calls.answer(analysis, query)

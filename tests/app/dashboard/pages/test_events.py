@@ -128,7 +128,7 @@ def test_an_id_of_which_nothing_came_is_said_to_be_so(admin: Visitor) -> None:
 
 
 def test_a_metric_is_told_with_its_sentence_its_place_and_who_uses_it_as_what(shop: Service, admin: Visitor) -> None:
-    page = admin.get("/dashboard/metrics").text
+    page = admin.get("/dashboard/metrics").text.replace("\u00a0", " ")
     with shop.client() as client:
         told = {each["name"]: each for each in client.get("/v1/metrics").json()["metrics"]}
     margin, rate = told["margin"], told["purchase_rate"]
