@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from app.dashboard import assets
+from app.dashboard.customers import cx as experience_page
 from app.dashboard.customers import recommendations as recommendations_page
 from app.dashboard.customers import visitor as visitor_page
 from app.dashboard.pages import audit as audit_page
@@ -112,8 +113,8 @@ def path_table() -> PathTable[Resources]:
 PAGE_ROUTERS = (
     assets.router, sign_in.router, settings.router, audit_page.router, experiments.router, experiment.router,
     experiment_steering.router, metrics.router, events_page.router, operations_page.router, glossary.router,
-    shares_page.router, visitor_page.router, recommendations_page.router, new_page.router, plan_page.router,
-    program_page.router,
+    shares_page.router, experience_page.router, visitor_page.router, recommendations_page.router, new_page.router,
+    plan_page.router, program_page.router,
 )  # fmt: skip
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,

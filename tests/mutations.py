@@ -25,6 +25,8 @@ from planted.customers import CUSTOMERS
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
+from planted.drafts import DRAFTS
+from planted.experience import EXPERIENCE
 from planted.experiments import EXPERIMENTS
 from planted.fault import Mutation
 from planted.guides import GUIDES
@@ -59,6 +61,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **ANSWERS,
     **GUIDES,
     **CONSENT,
+    **CUSTOMERS,
     **VISITORS,
     **TAG,
     **SCRIPTS,
@@ -70,10 +73,11 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PAGES,
     **ROOMS,
     **PEOPLE,
-    **CUSTOMERS,
+    **EXPERIENCE,
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
+    **DRAFTS,
     **WEBHOOKS,
     **dict(refusals()),
 }

@@ -23,7 +23,8 @@ STOP = re.compile(r"`([\w/]+\.py)` → `([\w.]+)`(?: → `([\w.]+)`)?")
 def missing(text: str) -> list[str]:
     """The files and modules that a text names and that are nowhere; a file may go by the end of its path."""
     files = [name for name in FILE.findall(text) if not any(file.endswith(f"/{name}") for file in FILES)]
-    modules = [name for name in MODULE.findall(text) if f"/{'/'.join(name.split('.'))}.py" not in FILES]
+    named = [name for name in MODULE.findall(text) if not name.endswith(".md")]
+    modules = [name for name in named if f"/{'/'.join(name.split('.'))}.py" not in FILES]
     return [*files, *(name for name in modules if f"/{'/'.join(name.split('.')[:-1])}.py" not in FILES)]
 
 

@@ -52,6 +52,7 @@ NAVIGATION: Final = (
     Destination("/dashboard/program", "Program", "read_results"),
     Destination("/dashboard/metrics", "Metrics", "read_results"),
     Destination("/dashboard/events", "Events", "read_results"),
+    Destination("/dashboard/cx", "Customers", "read_results"),
     Destination("/dashboard/recommendations", "Recommendations", "read_results"),
     Destination("/dashboard/visitor", "Visitor", "read_people"),
     Destination("/dashboard/operations", "Operations", "read_results"),

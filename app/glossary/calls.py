@@ -15,7 +15,8 @@ SECRET_KEY: Final = "SECRET_KEY"
 OF_PAGES: Final = "pk_demo"  # the key in examples of addresses
 STREAM: Final = "text/event-stream"
 JSON_TYPE: Final = "application/json"
-BACKENDS_ALONE: Final = ("/v1/personalize/batch", "/v1/visitors/{identifier}/proof")  # of scopes that pages have too
+# of scopes that pages have too
+BACKENDS_ALONE: Final = ("/v1/personalize/batch", "/v1/surveys/links", "/v1/visitors/{identifier}/proof")
 NEEDED: Final = {
     "/v1/plan": ["units_a_day=1000", "baseline=3%25", "lift=5%25"]
 }  # where a question says more than its path

@@ -125,6 +125,7 @@ SHOWN: Final[Mapping[str, str]] = {  # what stands in an address for example, by
     "/v1/users/{identifier}": "u-1",
     "/v1/shares/{id}": "5f2c9f6a0d1e",
     "/share/{token}": "TOKEN-OF-THE-LINK",
+    "/survey/{token}": "TOKEN-OF-THE-LINK",
     "/resonate-{hash}": "0123456789abcdef",
     "/resonate-parts-{hash}": "0123456789abcdef",
 }

@@ -145,6 +145,7 @@ PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their ses
     "POST /dashboard/visitor/look": "read_people",
     "POST /dashboard/visitor/preview": "erase",
     "POST /dashboard/visitor/erase": "erase",
+    "GET /dashboard/cx": "read_results",
     "GET /dashboard/recommendations": "read_results",
     "POST /dashboard/recommendations/visitor": "read_people",
     "GET /dashboard/operations": "read_results",

@@ -171,7 +171,7 @@ def _operation(method: str, path: str, operation: JSON) -> str:
     )
     calls = "".join(
         f"<h4>{language}</h4>{_block(text)}"
-        for language, text in zip(("curl", "JavaScript", "Python"), call, strict=True)
+        for language, text in (("curl", call.curl), ("JavaScript", call.javascript), ("Python", call.python))
     )
     return (
         f'<article aria-labelledby="{name}"><h3 id="{name}"><a href="#{name}"><b>{method.upper()}</b> '

@@ -97,10 +97,9 @@ class SurveyAnswers:
         usable = own & (answered["usable"] == 1)
         good = {name: column[usable] for name, column in answered.items()}
         bad = {name: column[own & ~usable] for name, column in answered.items()}
-        told_kinds = zip(shown["kind"], shown["survey"], strict=True)
-        about = np.array(
-            [(own if own in BOUNDS else kinds.get(str(of))) == kind for own, of in told_kinds], dtype=np.bool_
-        )
+        told_so = zip(shown["kind"], shown["survey"], strict=True)
+        asks = [told if told in BOUNDS else kinds.get(str(name)) for told, name in told_so]
+        about = np.array([each == kind for each in asks], dtype=np.bool_)
         if survey is not None:
             about &= shown["survey"] == survey
         told = {name: column[about] for name, column in shown.items()}

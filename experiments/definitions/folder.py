@@ -18,7 +18,7 @@ from experiments.definitions.grammar import meant
 from experiments.definitions.metrics import METRICS
 from experiments.definitions.model import EffectScale, Layer
 from experiments.definitions.quantities import words_of
-from experiments.definitions.shop import Metric, Recommendations, Shop
+from experiments.definitions.shop import KPIS_ALONE, Metric, Recommendations, Shop
 from experiments.definitions.side_files import HOLDOUTS, LEARN_FROM, RECOMMENDATIONS, SEGMENTS, SHOP
 from kit.located import DefinitionError, DefinitionErrors, Located, Location, Problems
 from kit.suggestions import did_you_mean
@@ -70,7 +70,11 @@ def check_references(files: Mapping[str, ExperimentFile], declared: Declared) ->
 
 
 def meant_metric(name: str, known: Collection[str]) -> str:
-    """`, did you mean "x"?` where a known metric shares a stem, else that it may be declared, and what there is."""
+    """`, did you mean "x"?` where a known metric shares a stem, else that it may be declared, and what there is; of a
+    KPI of customers' experience that is none why that is so.
+    """
+    if name in KPIS_ALONE:
+        return f"; it is a KPI of /v1/cx and no metric of experiments: {KPIS_ALONE[name]}"
     stems = {word[:STEM] for word in name.lower().split("_")}
     akin = [each for each in known if stems & {word[:STEM] for word in each.split("_")}]
     listed = f"; declare it in metrics.yaml, or take one of {', '.join(sorted(known))}"

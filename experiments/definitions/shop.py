@@ -1,5 +1,6 @@
 """What the shop's own files mean once they are read: `shop.yaml`, metrics, segments, holdouts, lists."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -68,6 +69,19 @@ Kpi = Literal[
 `reopen_rate`: The share of resolved tickets that were reopened.
 `tickets_per_100_orders`: How many tickets are opened for every 100 orders.
 """
+_STILL_OPEN: Final = "tickets that are still open have no time yet, and without them hard ones look fast"
+_BY_TICKET: Final = "it is a share of tickets, and a test compares visitors"
+KPIS_ALONE: Final[Mapping[str, str]] = {
+    "repeat_purchase": "it is a share of new buyers, and a test divides by all who are in it; take orders_per_visitor",
+    "first_response": f"{_STILL_OPEN}; take tickets_per_order",
+    "first_response_p90": f"{_STILL_OPEN}; take tickets_per_order",
+    "resolution_time": f"{_STILL_OPEN}; take tickets_per_order",
+    "resolution_time_p90": f"{_STILL_OPEN}; take tickets_per_order",
+    "resolution_rate": f"{_BY_TICKET}; take tickets_per_order",
+    "reopen_rate": f"{_BY_TICKET}; take tickets_per_order",
+    "tickets_per_100_orders": "take tickets_per_order: of one order, with the same lift",
+}
+"""Those that no metric of an experiment says, and why; the others are metrics under the same names."""
 HOURS_KPIS: Final[tuple[Kpi, ...]] = (
     "first_response",
     "first_response_p90",

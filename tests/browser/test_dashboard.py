@@ -64,6 +64,8 @@ def addresses() -> list[str]:
         *(f"{one}{query}" for query in VARIED),
         *ALSO,
         *(f"/dashboard/experiments/{key}" for key in ("draft", "paused")),
+        "/dashboard/cx?from=2026-01-10&to=2026-02-08&kpi=nps&by=survey",
+        "/dashboard/cx?kpi=nps&by=channel&survey=nps",
     ]
 
 
@@ -81,6 +83,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             for number, name in enumerate(HOSTILE):
                 told = {"event": name[:200], "anonymousId": name[:200], "messageId": f"hostile-{number}"}
                 page.post("/v1/track", json={**told, "properties": {"product_id": name[:200], name[:50]: name[:200]}})
+                said = {"survey": "nps", "score": 9, "channel": name[:200]}
+                answer = {"event": "Survey Answered", "anonymousId": f"{number}", "messageId": f"answer-{number}"}
+                page.post("/v1/track", json={**answer, "properties": said})
         with service.client() as backend:
             for user in ("u-1", "u-2"):
                 told = {"anonymousId": "v-shared", "userId": user, "event": "Order Completed"}

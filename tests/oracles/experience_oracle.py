@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -45,7 +46,7 @@ def nothing(_: float) -> Interval:
 
 
 @dataclass(frozen=True)
-class Shop:
+class LookedAt:
     """The records as they are believed, of whom each is, and the clock of the shop."""
 
     records: Sequence[Record]
@@ -55,8 +56,16 @@ class Shop:
 
     def day(self, time_us: int) -> str:
         """The shop day of a moment."""
-        return datetime.fromtimestamp(time_us / 1e6, UTC).astimezone(self.zone).date().isoformat()
+        if time_us not in self._days:
+            local = datetime.fromtimestamp(time_us / 1e6, UTC).astimezone(self.zone)
+            self._days[time_us] = local.date().isoformat()
+        return self._days[time_us]
 
+    @cached_property
+    def _days(self) -> dict[int, str]:
+        return {}
+
+    @cached_property
     def people(self) -> dict[str, str]:
         """Whom visitors are: the user that is believed most, then the first."""
         first: dict[tuple[str, int], list[tuple[int, str]]] = defaultdict(list)
@@ -73,26 +82,26 @@ class Shop:
 
     def person(self, record: Record) -> str:
         """Of whom a record is."""
-        return record.user_id or self.people_known.get(record.visitor_id) or record.visitor_id
-
-    @property
-    def people_known(self) -> dict[str, str]:
-        return _people(self)
+        return record.user_id or self.people.get(record.visitor_id) or record.visitor_id
 
     def told(self, *events: str) -> list[Record]:
         """Events by name, in order of time, of people."""
-        kept = [each for each in self.records if each.event in events and not each.bot and each.time < self.now_us]
+        return [each for each in self._happened if each.event in events]
+
+    @cached_property
+    def _happened(self) -> list[Record]:
+        kept = [each for each in self.records if not each.bot and each.time < self.now_us]
         return sorted(kept, key=lambda each: each.time)
 
+    @cached_property
+    def tickets(self) -> "list[Ticket]":
+        """The life of each ticket."""
+        return tickets(self)
 
-_KNOWN: dict[int, tuple[Any, dict[str, str]]] = {}
-
-
-def _people(shop: Shop) -> dict[str, str]:
-    found = _KNOWN.get(0)
-    if found is None or found[0] is not shop.records:
-        _KNOWN[0] = found = (shop.records, shop.people())
-    return found[1]
+    @cached_property
+    def orders(self) -> "list[Order]":
+        """Each order once."""
+        return orders(self)
 
 
 def share(hits: int, of: int, immature: int = 0, unusable: int = 0) -> Figure:
@@ -124,7 +133,7 @@ def clustered(numerators: Sequence[float], denominators: Sequence[float], low: f
     return Figure(value, ends if settled else nothing, int(total))
 
 
-def survey(shop: Shop, kind: str, days: Sequence[str], level: Callable[[Record], bool] = lambda _: True) -> Figure:
+def survey(shop: LookedAt, kind: str, days: Sequence[str], level: Callable[[Record], bool] = lambda _: True) -> Figure:
     """CSAT, NPS or CES over some days."""
     low, high = SCALES[kind]
     answers = [each for each in shop.told("Survey Answered") if kind_of(each) == kind and shop.day(each.time) in days]
@@ -167,13 +176,15 @@ def kind_of(record: Record) -> str:
     return str((record.properties or {}).get("kind") or name_of(record)).lower()
 
 
-def came_back(shop: Shop, after: int, days: Sequence[str], level: Callable[[Record], bool] = lambda _: True) -> Figure:
+def came_back(
+    shop: LookedAt, after: int, days: Sequence[str], level: Callable[[Record], bool] = lambda _: True
+) -> Figure:
     """Retention of those who were new on some days."""
     pages: dict[str, list[Record]] = defaultdict(list)
     for each in sorted(shop.records, key=lambda record: record.time):
         if each.type == "page" and not each.bot and each.time < shop.now_us:
             pages[shop.person(each)].append(each)
-    new = [seen for seen in pages.values() if shop.day(seen[0].time) in days and level(seen[0])]
+    new = [seen for seen in pages.values() if shop.day(seen[0].time) in days]
     old = [seen for seen in new if seen[0].time + (after + 7) * DAY <= shop.now_us]
     hits = sum(any(after * DAY <= each.time - seen[0].time < (after + 7) * DAY for each in seen) for seen in old)
     return share(hits, len(old), len(new) - len(old))
@@ -185,7 +196,7 @@ class Order:
     time: int
 
 
-def orders(shop: Shop) -> list[Order]:
+def orders(shop: LookedAt) -> list[Order]:
     """Each order once, at the time that its best copy says."""
     copies: dict[str, list[Record]] = defaultdict(list)
     for each in shop.told("Order Completed"):
@@ -197,10 +208,10 @@ def orders(shop: Shop) -> list[Order]:
     return found
 
 
-def bought_again(shop: Shop, days: Sequence[str]) -> Figure:
+def bought_again(shop: LookedAt, days: Sequence[str]) -> Figure:
     """Who bought again within 60 days of those who were new on some days."""
     by_person: dict[str, list[int]] = defaultdict(list)
-    for each in orders(shop):
+    for each in shop.orders:
         by_person[each.person].append(each.time)
     new = [sorted(times) for times in by_person.values() if shop.day(min(times)) in days]
     old = [times for times in new if times[0] + 60 * DAY <= shop.now_us]
@@ -218,7 +229,7 @@ class Ticket:
     reopened: bool
 
 
-def tickets(shop: Shop) -> list[Ticket]:
+def tickets(shop: LookedAt) -> list[Ticket]:
     """The life of each ticket, as backends told it."""
     by_id: dict[str, list[Record]] = defaultdict(list)
     for each in shop.told("Ticket Opened", "Ticket Answered", "Ticket Resolved", "Ticket Reopened"):
@@ -250,19 +261,19 @@ def tickets(shop: Shop) -> list[Ticket]:
     return found
 
 
-def opened(shop: Shop, days: Sequence[str], level: Callable[[Record], bool]) -> list[tuple[Ticket, Record]]:
+def opened(shop: LookedAt, days: Sequence[str], level: Callable[[Record], bool]) -> list[tuple[Ticket, Record]]:
     """Tickets that were opened on some days."""
-    known = [(each, each.opening) for each in tickets(shop) if each.opening is not None]
+    known = [(each, each.opening) for each in shop.tickets if each.opening is not None]
     return [(each, opening) for each, opening in known if shop.day(opening.time) in days and level(opening)]
 
 
-def unopened(shop: Shop, days: Sequence[str]) -> int:
+def unopened(shop: LookedAt, days: Sequence[str]) -> int:
     """Tickets of whose opening nobody told."""
-    return sum(1 for each in tickets(shop) if each.opening is None and shop.day(each.seen) in days)
+    return sum(1 for each in shop.tickets if each.opening is None and shop.day(each.seen) in days)
 
 
 def waited(
-    shop: Shop,
+    shop: LookedAt,
     end: str,
     q: float,
     days: Sequence[str],
@@ -291,7 +302,7 @@ def waited(
     return Figure(value, bounds, len(own), len(own) - int(over.sum()), unopened(shop, days))
 
 
-def resolved_in_time(shop: Shop, days: Sequence[str], level: Callable[[Record], bool] = lambda _: True) -> Figure:
+def resolved_in_time(shop: LookedAt, days: Sequence[str], level: Callable[[Record], bool] = lambda _: True) -> Figure:
     """The share of tickets that are resolved within 7 days."""
     own = opened(shop, days, level)
     old = [(each, opening) for each, opening in own if opening.time + 7 * DAY <= shop.now_us]
@@ -299,16 +310,16 @@ def resolved_in_time(shop: Shop, days: Sequence[str], level: Callable[[Record], 
     return share(hits, len(old), len(own) - len(old), unopened(shop, days))
 
 
-def reopened(shop: Shop, days: Sequence[str], level: Callable[[Record], bool] = lambda _: True) -> Figure:
+def reopened(shop: LookedAt, days: Sequence[str], level: Callable[[Record], bool] = lambda _: True) -> Figure:
     """The share of resolved tickets that were reopened."""
     ever = [each for each, _ in opened(shop, days, level) if each.ever is not None]
     return share(sum(each.reopened for each in ever), len(ever), 0, unopened(shop, days))
 
 
-def load(shop: Shop, days: Sequence[str], level: Callable[[Record], bool] = lambda _: True) -> Figure:
+def load(shop: LookedAt, days: Sequence[str], level: Callable[[Record], bool] = lambda _: True) -> Figure:
     """Tickets for every 100 orders."""
     people: dict[str, list[float]] = defaultdict(lambda: [0.0, 0.0])
-    for each in orders(shop):
+    for each in shop.orders:
         if shop.day(each.time) in days:
             people[each.person][1] += 1
     everyone = opened(shop, days, lambda _: True)
@@ -317,7 +328,7 @@ def load(shop: Shop, days: Sequence[str], level: Callable[[Record], bool] = lamb
     return clustered([a for a, _ in people.values()], [b for _, b in people.values()], 0.0, math.inf)
 
 
-def service_clock(shop: Shop) -> Callable[[int, int], float]:
+def service_clock(shop: LookedAt) -> Callable[[int, int], float]:
     """Hours of service between two moments, minute by minute of every shift by the zone's own arithmetic."""
 
     def hours(since: int, until: int) -> float:

@@ -90,10 +90,10 @@ async def calculator_page(
         found = replace(found, wrong={}, refused="")
     status = 400 if found.wrong or found.refused else 200
     names = sorted(worker.catalogs.catalog.metrics)[:MOST_NAMES]
-    return page(request, signed, "plan.html", status, **shown(fields, found), first=not told.asked, metrics=names)
+    return page(request, signed, "plan.html", status, **plan_shown(fields, found), first=not told.asked, metrics=names)
 
 
-def shown(fields: Mapping[str, str], found: Planned) -> dict[str, Any]:
+def plan_shown(fields: Mapping[str, str], found: Planned) -> dict[str, Any]:
     """What the template shows of a plan."""
     chosen = {name: fields[name] for name in OF_THE_DRAFT if fields[name]}
     if found.plan and found.plan["days"]:

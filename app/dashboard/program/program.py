@@ -73,14 +73,14 @@ async def program_page(
     asked = [answered_soon(worker, signed, HoldoutResultsQuery(each["holdout"])) for each in holdouts]
     reports = list(zip(holdouts, await asyncio.gather(*asked), strict=True))
     late = listed is None or (program is None and not refused)
-    content = shown(metrics, program, reports, look)
+    content = program_shown(metrics, program, reports, look)
     more = len(listed["holdouts"]) - len(reports) if listed else 0
     return page(
         request, signed, "program.html", 400 if refused else 200, **content, refused=refused, more=more, late=late
     )
 
 
-def shown(
+def program_shown(
     metrics: Sequence[Json], program: Json | None, reports: Sequence[tuple[Json, Json | None]], look: ProgramLook
 ) -> dict[str, Any]:
     """What the template shows of the answers; a report that is None is still being computed."""

@@ -29,7 +29,14 @@ goal: purchase_rate
     "holdouts.yaml": "q1-global: {share: 5%, start: 2026-01-01}\n",
 }
 STREAMS = {"streamFlagChanges", "streamGrowthBookFeatures"}  # they go on; their own tests read them
-NOWHERE = {"deleteShare", "getSharedReport", "getTagLibrary", "getTagParts"}  # their examples name what nobody made
+NOWHERE = {
+    "deleteShare",
+    "getSharedReport",
+    "getTagLibrary",
+    "getTagParts",
+    "getSurvey",
+    "answerSurvey",
+}  # their examples name what nobody made
 DONE_ALREADY = {"startExperiment", "resumeExperiment", "shipExperiment", "stopExperiment", "pauseExperiment"}
 NODE = """
 import { readFileSync } from "node:fs";

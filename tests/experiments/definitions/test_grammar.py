@@ -153,8 +153,8 @@ def test_the_built_in_metrics_are_those_of_the_guide_and_may_be_replaced() -> No
     names = [metric.name for metric in builtin_metrics()]
     assert " ".join(names) == (
         "purchase_rate orders_per_visitor revenue_per_visitor average_order_value engaged_time engaged_time_estimate"
-        " time_on_site_p75 checkout_funnel return_d7 csat nps ces refund_rate pages_per_visitor"
-        " recommendation_click_rate"
+        " time_on_site_p75 checkout_funnel return_d7 retention_d7 retention_d28 csat nps ces refund_rate"
+        " pages_per_visitor recommendation_click_rate tickets_per_order"
     )
     own = content_of(metrics="purchase_rate: {type: count, event: Sold}\n").metrics
     assert [metric.event for metric in own if metric.name == "purchase_rate"] == ["Sold"]

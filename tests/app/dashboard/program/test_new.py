@@ -5,14 +5,18 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
+from servers.one_worker import OneWorker
 from servers.patience import until
 from servers.people import Visitor, signed_in_visitor
 from servers.service import Service, write_definitions
 from worlds.filled_shops import FILES, HOSTILE
 
+from app.dashboard.saying import GLUE
 from app.keys.audit import Actor, Audit, Wanted
+from experiments.drafts.form import MOST_CONDITIONS, MOST_GUARDRAILS, MOST_VARIANTS
 
 NEW = "/dashboard/new"
 WRONG = re.compile(r'<span class="wrong" id="([^"]+)-wrong">([^<]+)</span>')
@@ -42,7 +46,7 @@ def folder(shop: Service) -> Path:
 
 def wrong(html: str) -> dict[str, str]:
     """What is said beside fields."""
-    return {name: unescape(text) for name, text in WRONG.findall(html)}
+    return {name: unescape(text).replace(GLUE, " ") for name, text in WRONG.findall(html)}
 
 
 def value(html: str, name: str) -> str:
@@ -82,8 +86,12 @@ def test_what_is_wrong_stands_beside_its_field_in_the_words_of_the_check_and_not
     assert not (folder / "wrong-one.yaml").exists()
     (folder / "wrong-one.yaml").write_text(unescape(re.search(r"<pre[^>]*><code>(.*?)</code>", answer.text, re.S)[1]))  # type: ignore[index]
     try:
-        until(lambda: "wrong-one" in ada.get("/dashboard").text, "the mistakes are taken up", tell=shop.told)
-        assert all(text in unescape(ada.get("/dashboard").text) for text in said.values())
+
+        def told() -> bool:
+            page = unescape(ada.get("/dashboard").text).replace(GLUE, " ")
+            return all(text in page for text in said.values())
+
+        until(told, "the mistakes of the file are told in the same words", tell=shop.told)
     finally:
         (folder / "wrong-one.yaml").unlink()
     until(lambda: "wrong-one" not in ada.get("/dashboard").text, "the mistakes are gone", tell=shop.told)
@@ -195,3 +203,23 @@ def test_who_only_looks_is_offered_no_form(shop: Service, folder: Path) -> None:
         assert NEW not in viewer.get("/dashboard").text
         assert viewer.post(f"{NEW}/save", key="viewers", **SMALLEST).status_code == 403
     assert not (folder / "viewers.yaml").exists()
+
+
+def test_a_check_that_cannot_be_asked_loses_nothing_and_nothing_is_written(
+    worker: OneWorker, signed_in_as: Any
+) -> None:
+    editor: Visitor = signed_in_as("editor")  # of a worker whose analysis is away
+    for act in ("check", "save"):
+        answer = editor.post(f"{NEW}/{act}", page=NEW, key="away", name="Kept", **SMALLEST)
+        assert (answer.status_code, value(answer.text, "name")) == (503, "Kept")
+        assert "could not be checked now" in answer.text
+    assert not (worker.settings.definitions / "away.yaml").exists()
+
+
+def test_a_form_with_every_row_is_a_small_page(ada: Visitor) -> None:
+    fields = {f"v{row}_key": f"variant-{row}" for row in range(MOST_VARIANTS)}
+    fields |= {f"c{row}_name": "device" for row in range(MOST_CONDITIONS)}
+    fields |= {f"g{row}_metric": "refund_rate" for row in range(MOST_GUARDRAILS)}
+    answer = ada.post(f"{NEW}/check", page=NEW, key="large", **fields)
+    assert (answer.status_code, wrong(answer.text)["g1_harm"].startswith("is missing")) == (200, True)
+    assert len(answer.text.encode()) <= 60_000

@@ -18,7 +18,7 @@ from servers.service import Service, running
 from worlds.event_log import received, write_log
 
 from app.dashboard.environment import environment
-from app.dashboard.program.plan import LABELS, Planned, by_parameter, shown
+from app.dashboard.program.plan import LABELS, Planned, by_parameter, plan_shown
 from app.dashboard.signed_in import Signed
 from app.keys.scopes import ROLES
 from events.authority import OF_BACKEND
@@ -76,7 +76,7 @@ def test_every_number_of_the_page_is_in_the_answer(said: dict[str, str]) -> None
     fields = {name: said.get(name, "") for name in LABELS}
     html = TEMPLATES.get_template("plan.html").render(
         root="", here="/dashboard/plan", signed=ADA, places=(), style="s", script="m", icon="i",
-        **shown(fields, found), first=False, metrics=(),
+        **plan_shown(fields, found), first=False, metrics=(),
     )  # fmt: skip
     values = VALUE.findall(html)
     assert {value for value, _ in values} <= numbers(told) | numbers(table)

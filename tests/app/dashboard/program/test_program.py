@@ -15,7 +15,7 @@ from servers.service import running
 from worlds.programmes import Programme
 
 from app.dashboard.environment import environment
-from app.dashboard.program.program import ProgramLook, shown
+from app.dashboard.program.program import ProgramLook, program_shown
 from app.dashboard.signed_in import Signed
 from app.keys.scopes import ROLES
 from experiments.answers.encoding import plain
@@ -53,7 +53,7 @@ def numbers(answer: Any) -> set[str]:
 def rendered(program: Any, look: ProgramLook = ProgramLook(), holdouts: Any = ()) -> str:  # noqa: B008 - frozen
     return TEMPLATES.get_template("program.html").render(
         root="", here="/dashboard/program", signed=ADA, places=(), style="s", script="m", icon="i",
-        **shown(METRICS, program, holdouts, look), refused="", more=0, late=False,
+        **program_shown(METRICS, program, holdouts, look), refused="", more=0, late=False,
     )  # fmt: skip
 
 
