@@ -67,7 +67,16 @@ def new(key: Key, folder: Folder = None) -> None:
 
 @commands.command()
 def schema(kind: Annotated[SchemaKind, typer.Argument(help="Which kind of file.")] = "experiment") -> None:
-    """The JSON Schema of a definition file, so that an editor completes and checks it."""
-    from experiments.definitions.schema import json_schema
+    """The JSON Schema of a definition file, so that an editor completes and checks it; that beside the files anew."""
+    from experiments.definitions.folder import builtin_metrics, read_folder
+    from experiments.definitions.schema import json_schema, refresh_schema
 
-    say_json(json_schema(kind))
+    folder = environment_settings().definitions
+    content = read_folder(folder).content
+    say_json(json_schema(kind, builtin_metrics() if content is None else content.metrics))
+    try:
+        written = refresh_schema(folder)
+    except OSError as error:
+        raise Refused(f"{folder}: the schema beside the files cannot be written: {error.strerror}") from None
+    if written is not None:
+        complain(f"wrote {written}")

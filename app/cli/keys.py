@@ -171,7 +171,10 @@ def new_key(  # noqa: PLR0913 (one parameter per option of the command)
     from app.keys.changing import WantedKey
     from app.keys.named import digest_of
 
-    wanted = WantedKey(name, kind.value, _parts(scopes), _parts(origins), expires or "", site or "")
+    page = kind is KeyKind.PUBLISHABLE
+    wanted = WantedKey(
+        name, "publishable" if page else "secret", _parts(scopes), _parts(origins), expires or "", site or ""
+    )
     changed = _file_of_keys(environment_settings(), reason)
     key = _done(changed.file, lambda: changed.add(wanted))
     if as_json:

@@ -121,7 +121,7 @@ class KpiReadout:
     response_rate: float | None
     """Here: The share of those who were shown a survey who answered it, null where nobody is asked."""
     unusable: int
-    """Here: What is in no figure: answers without a score or off their scale, and tickets of whose opening nobody told."""
+    """What is in no figure: answers without a score or off their scale, tickets of whose opening nobody told."""
     immature: int
     """Visitors, buyers or tickets that are too young to count, and tickets that are still waited for."""
     previous: float | None

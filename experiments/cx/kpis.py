@@ -12,7 +12,7 @@ from experiments.cx.estimates import share_of
 from experiments.cx.gathering import BOUGHT_AGAIN_DAYS, CAME_BACK_DAYS, CAME_BACK_WITHIN_DAYS, Gathering
 from experiments.cx.parts import Counted, KpiPart, Levels, Mask, Whole, level_column, on_days
 from experiments.cx.surveys import SurveyAnswers, kinds_of, known_surveys
-from experiments.cx.tickets import Reopening, Resolution, ServiceClock, TicketLoad, TicketRows, Waiting
+from experiments.cx.tickets import Reopening, Resolution, ServiceClock, TicketLoad, TicketRows, TicketWait
 from experiments.definitions.shop import Kpi, Shop
 from kit.time import DAY_US
 
@@ -107,7 +107,7 @@ class KpiParts:
         if kpi in _QUANTILES:
             end, q = _QUANTILES[kpi]
             ends = self.tickets.answered if end == "answered" else self.tickets.resolved
-            return Waiting.of(self.tickets, ends, q, self.clock)
+            return TicketWait.of(self.tickets, ends, q, self.clock)
         match kpi:
             case "resolution_rate":
                 return Resolution(self.tickets)

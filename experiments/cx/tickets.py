@@ -99,7 +99,7 @@ class ServiceClock:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Waiting:
+class TicketWait:
     """Within how long a share `q` of tickets comes to its end, on the clock and in hours of service."""
 
     tickets: TicketRows

@@ -73,9 +73,8 @@ def meant_metric(name: str, known: Collection[str]) -> str:
     """`, did you mean "x"?` where a known metric shares a stem, else that it may be declared, and what there is; of a
     KPI of customers' experience that is none why that is so.
     """
-    alone: Mapping[str, str] = KPIS_ALONE
-    if name in alone:
-        return f"; it is a KPI of /v1/cx and no metric of experiments: {alone[name]}"
+    if name in KPIS_ALONE:
+        return f"; it is a KPI of /v1/cx and no metric of experiments: {KPIS_ALONE[name]}"
     stems = {word[:STEM] for word in name.lower().split("_")}
     akin = [each for each in known if stems & {word[:STEM] for word in each.split("_")}]
     listed = f"; declare it in metrics.yaml, or take one of {', '.join(sorted(known))}"

@@ -71,7 +71,7 @@ Kpi = Literal[
 """
 _STILL_OPEN: Final = "tickets that are still open have no time yet, and without them hard ones look fast"
 _BY_TICKET: Final = "it is a share of tickets, and a test compares visitors"
-KPIS_ALONE: Final[Mapping[Kpi, str]] = {
+KPIS_ALONE: Final[Mapping[str, str]] = {
     "repeat_purchase": "it is a share of new buyers, and a test divides by all who are in it; take orders_per_visitor",
     "first_response": f"{_STILL_OPEN}; take tickets_per_order",
     "first_response_p90": f"{_STILL_OPEN}; take tickets_per_order",

@@ -61,7 +61,7 @@ def agree(told: dict[str, Any], expected: by_hand.Figure) -> None:
     happened(f"interval_{told['scale']}", told["ci"] is not None)
 
 
-@settings(max_examples=examples(15))
+@settings(max_examples=examples(10))
 @speaks(interval_rate=0.3, interval_points=0.1, interval_score=0.1, interval_hours=0.05, interval_per_100_orders=0.1)
 @given(world=experiences())
 def test_every_figure_and_its_interval_is_what_one_computes_by_hand(world: DrawnExperience) -> None:
@@ -78,7 +78,7 @@ def test_every_figure_and_its_interval_is_what_one_computes_by_hand(world: Drawn
         assert same(tile["difference_ci"], by_hand.recovered(expected, earlier))
 
 
-@settings(max_examples=examples(4))
+@settings(max_examples=examples(3))
 @given(world=experiences(most=30))
 def test_every_day_of_a_series_looks_back_as_many_days_as_the_window_has(world: DrawnExperience) -> None:
     query = ExperienceQuery(since="2026-02-01", until="2026-02-10", window=9)
@@ -95,7 +95,7 @@ def test_every_day_of_a_series_looks_back_as_many_days_as_the_window_has(world: 
             assert point["answers"] == expected.answers
 
 
-@settings(max_examples=examples(5))
+@settings(max_examples=examples(3))
 @speaks(served=0.15)
 @given(world=experiences())
 def test_hours_of_service_are_those_between_opening_and_end(world: DrawnExperience) -> None:

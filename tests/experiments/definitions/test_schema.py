@@ -21,6 +21,7 @@ from kit.located import Problems
 from kit.yaml import read_yaml
 
 REPOSITORY = Path(__file__).parents[3]
+MEANINGS = REPOSITORY / "experiments/definitions/meanings.json"
 EDITOR = [mistake for mistake in mistakes() if mistake.seen_by_editor]
 
 
@@ -157,3 +158,41 @@ def test_an_editor_proposes_every_attribute_that_the_tag_tells() -> None:
     for schema in (audience, segment):
         assert schema["properties"].keys() == ATTRIBUTES.keys()
         assert schema["properties"]["path"]["description"].endswith("as in {path: {$regex: ^/tea}}")
+
+
+def properties(schema: Any, path: str = "") -> Iterator[tuple[str, bool]]:
+    """Every field that a schema names, by its way, and whether it is described there."""
+    if isinstance(schema, list):
+        for each in schema:
+            yield from properties(each, path)
+    if not isinstance(schema, dict):
+        return
+    for name, part in schema.get("properties", {}).items():
+        inner = f"{path}.{name}" if path else name
+        yield inner, any("description" in each for each in (part, *part.get("anyOf", [])))
+        yield from properties(part, inner)
+    for name, part in schema.items():
+        if name == "patternProperties":
+            yield from properties(list(part.values()), path)
+        elif name != "properties":
+            yield from properties(part, path)
+
+
+@pytest.mark.parametrize("kind", get_args(SchemaKind))
+def test_every_field_says_what_it_is_and_nothing_is_said_of_what_is_none(kind: SchemaKind) -> None:
+    found = list(properties(json_schema(kind)))
+    assert found
+    assert sorted({name for name, described in found if not described}) == []
+    written = json.loads(MEANINGS.read_text())[kind]
+    assert sorted(written.keys() - {name for name, _ in found}) == []
+    assert [name for name, told in written.items() if len(told) < 8 or told.lower() == name] == []
+
+
+def test_metrics_are_offered_where_one_is_named_and_others_are_taken_too() -> None:
+    schema = json_schema("experiment", builtin_metrics())
+    validator = jsonschema.Draft202012Validator(schema)
+    assert json.dumps(schema).count('"refund_rate"') == 7  # goal, its metric, those of goals, secondary, two mappings
+    for goal in ("purchase_rate", "their_own"):
+        file = {"key": "a", "variants": ["a", "b"], "goal": goal, "guardrails": {"refund_rate": "10%", "own": "5%"}}
+        assert validator.is_valid(file)
+    assert not validator.is_valid({"key": "a", "variants": ["a", "b"], "goal": "no name!"})
