@@ -133,7 +133,7 @@ def settled(ada: Visitor, **said: str) -> str:
     def read() -> str:
         page = ada.get("/dashboard/plan", params=said)
         assert page.status_code == 200, page.text
-        return "" if "still being read" in page.text else page.text
+        return "" if "still being computed" in page.text else page.text
 
     return until(read, "the log is read")
 
@@ -218,7 +218,7 @@ def test_a_check_that_somebody_asks_for_is_made_by_the_log_too(ada: Visitor) -> 
     def checked() -> str:
         page = ada.post("/dashboard/new/check", page="/dashboard/new", **fields)
         assert page.status_code == 200
-        return "" if "still being read" in page.text else unescape(page.text)
+        return "" if "still being computed" in page.text else unescape(page.text)
 
     page = until(checked, "the log is read")
     assert "passes the check" in page
