@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from itertools import combinations
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -172,6 +173,7 @@ def read_folder(folder: Path) -> FolderReading:
         return FolderReading(None, (wrong,), {}, {})
     errors: list[DefinitionError] = []
     sources: dict[str, bytes] = {}
+    sizes: dict[str, int] = {}
     for path in paths:
         readable = os.fsencode(path.name).decode(errors="replace")
         if readable != path.name:
@@ -186,14 +188,19 @@ def read_folder(folder: Path) -> FolderReading:
                 raise OSError(0, "is no regular file")
             with path.open("rb") as file:
                 sources[path.name] = file.read(MAX_BYTES + 1)
+                sizes[path.name] = os.fstat(file.fileno()).st_size
         except OSError as error:
             reason = (error.strerror or "unknown cause").lower()
             errors.append(DefinitionError(path.name, 0, "", f"cannot be read: {reason}"))
-    return read_sources(sources, errors)
+    return read_sources(sources, errors, sizes)
 
 
-def read_sources(sources: Mapping[str, bytes], errors: Iterable[DefinitionError] = ()) -> FolderReading:
-    """As `read_folder`, of file contents by file name; `errors` were found before."""
+def read_sources(
+    sources: Mapping[str, bytes],
+    errors: Iterable[DefinitionError] = (),
+    sizes: Mapping[str, int] = MappingProxyType({}),
+) -> FolderReading:
+    """As `read_folder`, of file contents by file name; `errors` were found before, `sizes` are those of the files."""
     found = [*errors]
     roots: dict[str, tuple[Problems, Located | None]] = {}
     for stem in SIDES:
@@ -201,7 +208,10 @@ def read_sources(sources: Mapping[str, bytes], errors: Iterable[DefinitionError]
         problems = Problems(names[0])
         for other in names[1:]:
             found.append(DefinitionError(other, 1, "", f"{names[0]} is there too, keep one of the files"))
-        roots[stem] = problems, None if names[0] not in sources else read_yaml(sources[names[0]], problems)
+        roots[stem] = (
+            problems,
+            None if names[0] not in sources else read_yaml(sources[names[0]], problems, sizes.get(names[0])),
+        )
     content, declared = _sides(roots)
     for problems, _ in roots.values():
         found.extend(problems.found)
@@ -211,7 +221,7 @@ def read_sources(sources: Mapping[str, bytes], errors: Iterable[DefinitionError]
         if stem in SIDES:
             continue
         problems = Problems(name, ZoneInfo(content.shop.timezone), content.shop.currency)
-        read = experiment_file(read_yaml(source, problems), stem, problems)
+        read = experiment_file(read_yaml(source, problems, sizes.get(name)), stem, problems)
         if read and read.experiment.key in files:
             problems.add(1, "", f"{files[read.experiment.key].file} has the same key, keep one of the files")
         elif read:
