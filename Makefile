@@ -36,11 +36,19 @@ setup: $(if $(wildcard $(VENV)/.dev),$(VENV)/.dev,$(VENV)/.runtime) ## make .ven
 
 setup-dev: $(VENV)/.dev
 
-test-tools: node_modules/.installed ## Chromium, curl, libgomp1 and the JavaScript clients for the tests, by apt as root and npm, else says so
+test-tools: node_modules/.installed $(VENV)/generators/.installed ## Chromium, curl, libgomp1 and the JavaScript clients for the tests, by apt as root and npm, else says so
 	@sh scripts/get-test-tools.sh
 
 node_modules/.installed: package-lock.json
 	@sh scripts/get-node-packages.sh
+
+# What makes clients from our OpenAPI document, for the tests: it asks for an older typer than ours.
+$(VENV)/generators/.installed: requirements-generators.lock | $(BIN)/pip
+	@echo "installing the generators of clients (hashed lock)"
+	@$(BIN)/python -m venv --clear --without-pip $(VENV)/generators
+	@$(PIP) --python $(VENV)/generators/bin/python install --quiet --no-deps --require-hashes -r $<
+	@$(PIP) --python $(VENV)/generators/bin/python check --quiet
+	@touch $@
 
 demo: setup ## an example shop with a simulated crowd, until stopped
 	@$(BIN)/resonate demo

@@ -14,18 +14,24 @@ from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
 from app.dashboard import assets
+from app.dashboard.customers import cx as experience_page
+from app.dashboard.customers import recommendations as recommendations_page
+from app.dashboard.customers import visitor as visitor_page
 from app.dashboard.pages import audit as audit_page
 from app.dashboard.pages import events as events_page
 from app.dashboard.pages import experiment, experiments, glossary, metrics, settings, sign_in
 from app.dashboard.pages import operations as operations_page
 from app.dashboard.pages import shares as shares_page
 from app.dashboard.pages import steering as experiment_steering
+from app.dashboard.program import new as new_page
+from app.dashboard.program import plan as plan_page
+from app.dashboard.program import program as program_page
 from app.dashboard.refusals import failing_as_pages, is_page, refusal_page, to_pages, wants_pages
 from app.dashboard.signed_in import note_who_asks
 from app.delivery.payload import Features, Payloads
 from app.delivery.streams import OFREP_STREAM, FeatureStream, OfrepStream
 from app.http.address import Prefixed
-from app.http.cold import EXCHANGE, Cold
+from app.http.cold import EXCHANGE, LOOKED_AT, Cold
 from app.http.deadlines import Deadlines
 from app.http.dispatch import Dispatch, HotRoute, Later, PathTable, Whole, method_not_allowed, problem_of
 from app.http.errors import OFREP_FLAGS, Problem, problem_body
@@ -59,6 +65,8 @@ from app.routes.tag import FeaturesOrTold, TagScript, tag_routes
 from app.routes.visitor import know_visitor
 from app.runtime.settings import Settings
 from app.steering import routes as steering_routes
+from app.surveys import routes as surveys
+from app.surveys.routes import is_survey, survey_refused
 from app.worker.resources import Resources, open_resources
 from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
 
@@ -105,11 +113,12 @@ def path_table() -> PathTable[Resources]:
 PAGE_ROUTERS = (
     assets.router, sign_in.router, settings.router, audit_page.router, experiments.router, experiment.router,
     experiment_steering.router, metrics.router, events_page.router, operations_page.router, glossary.router,
-    shares_page.router,
+    shares_page.router, experience_page.router, visitor_page.router, recommendations_page.router, new_page.router,
+    plan_page.router, program_page.router,
 )  # fmt: skip
 ROUTERS = (
     operations.router, doctor.router, events.router, audit.router, results.router, results.export_router,
-    reports.router,
+    reports.router, surveys.router,
     visitors.router, products.router, recommendations.router, sdk_settings.router, documentation.router,
     guides.router,
     personalize_batch.router, steering_routes.router, *PAGE_ROUTERS,
@@ -210,7 +219,8 @@ def cold_routes() -> list[tuple[str, str]]:
 def allowed_methods(path: str) -> list[str]:
     """Every method that some cold route takes at this address."""
     found = [route for route in _api_routes() if route.path_regex.match(path)]
-    return sorted({method for route in found for method in route.methods or ()}) or ["GET"]
+    methods = {method for route in found for method in route.methods or ()} or {"GET"}
+    return sorted(methods | {"HEAD"} if "GET" in methods and path.startswith(LOOKED_AT) else methods)
 
 
 def route_names(table: PathTable[Resources]) -> list[str]:
@@ -229,16 +239,24 @@ def _message(kind: str, text: str | None = None) -> Message:
 
 def _failing(application: FastAPI, error: BaseException, exchange: Exchange) -> HttpAnswer:
     """The answer to what fails outside of a handler, in the words of its address."""
-    if not is_share(exchange.scope["path"]):
+    shown = _refused_to_strangers(exchange.scope["path"], problem_of(error, exchange))
+    if shown is None:
         return failing_as_pages(application, error, exchange)
-    shown = share_refused(problem_of(error, exchange))
     return HttpAnswer(shown.status_code, bytes(shown.body), b"", shown.raw_headers)
+
+
+def _refused_to_strangers(path: str, problem: Problem) -> Response | None:
+    """The page of a problem at an address that people open who have no key; None at any other."""
+    if is_share(path):
+        return share_refused(problem)
+    return survey_refused(problem) if is_survey(path) else None
 
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
-    if is_share(request.url.path):
-        return share_refused(error)
+    shown = _refused_to_strangers(request.url.path, error)
+    if shown is not None:
+        return shown
     if is_page(request.url.path, request.app.state.resources):
         if error.status == 404 and not hasattr(request.state, "signed"):
             await note_who_asks(request)

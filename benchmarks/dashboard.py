@@ -3,19 +3,23 @@
     python -m benchmarks.dashboard [ASKS] [SECONDS]
 
 A log of 100,000 events lies ready; the experiment has nine metrics and one dimension. CPU is that of worker and
-analysis together, a page. Then visitors are assigned for SECONDS (10) without pages and with ten
-page views a second, in turns.
+analysis together, a page; the hello-world is a process of its own on uvicorn, asked by the same client. Then visitors
+are assigned for SECONDS (10) without pages and with ten page views a second, in turns.
 """
 
 import itertools
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import httpx
+import psutil
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
@@ -23,6 +27,7 @@ from servers.people import Visitor, signed_in_visitor
 from servers.service import PUBLISHABLE_KEY, Service, running
 
 from benchmarks import readout_log
+from benchmarks.http import free_port, wait_for
 from benchmarks.known_readout import cpu_seconds
 
 FILES = {
@@ -48,12 +53,13 @@ def main(asks: int = 100, seconds: int = 10) -> None:
         ):
             service.results("banner")
             viewer.get(PAGES["experiment"]).raise_for_status()
-            hello = spent(service, viewer, "/healthz", 20 * asks)
-            print(f"{'hello-world (/healthz)':24} CPU {1e3 * hello:6.2f} ms")
             for name, path in PAGES.items():
                 size = len(viewer.get(path).content)
-                cost = spent(service, viewer, path, asks)
-                print(f"{name:24} CPU {1e3 * cost:6.2f} ms, {cost / hello:5.1f} x, {size:,} bytes", flush=True)
+                cost = spent(partial(viewer.get, path), partial(cpu_seconds, service), asks)
+                hello = hello_world(10 * asks)
+                print(
+                    f"{name:24} CPU {1e3 * cost:6.2f} ms, {cost / hello:5.1f} hello-worlds, {size:,} bytes", flush=True
+                )
             for turn, viewed in itertools.product(range(TURNS), (False, True)):
                 taken = assigned(service, viewer, seconds, viewed=viewed)
                 beside = f"{PAGES_A_SECOND} pages a second" if viewed else "no pages"
@@ -64,14 +70,27 @@ def main(asks: int = 100, seconds: int = 10) -> None:
                 )
 
 
-def spent(service: Service, viewer: Visitor, path: str, asks: int) -> float:
+def spent(ask: Callable[[], object], used: Callable[[], float], asks: int) -> float:
     """CPU seconds of one answer."""
     for _ in range(5):
-        viewer.get(path)
-    before = cpu_seconds(service)
+        ask()
+    before = used()
     for _ in range(asks):
-        viewer.get(path)
-    return (cpu_seconds(service) - before) / asks
+        ask()
+    return (used() - before) / asks
+
+
+def hello_world(asks: int) -> float:
+    """CPU seconds of one of FastAPI's hello-worlds."""
+    port = free_port()
+    command = [sys.executable, "-m", "benchmarks.http_servers", "hello", str(port), "-"]
+    with subprocess.Popen(command) as process, httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        try:
+            wait_for(port)
+            times = psutil.Process(process.pid).cpu_times
+            return spent(partial(client.get, "/"), lambda: sum(times()[:2]), asks)
+        finally:
+            process.terminate()
 
 
 def assigned(service: Service, viewer: Visitor, seconds: int, *, viewed: bool) -> list[float]:

@@ -1,5 +1,7 @@
 """What happened, as facts: one immutable record per event, and the columns that the log keeps of it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final, Literal
 
 import msgspec
@@ -21,6 +23,17 @@ REFUSED: Final = "refused"  # so many (`value`) answers of an experiment on a sh
 
 
 SURVEY_ANSWERED: Final = "Survey Answered"  # the event of every answer to a survey
+SURVEY_SHOWN: Final = "Survey Shown"  # somebody was asked
+SURVEYS: Final = frozenset({SURVEY_ANSWERED, SURVEY_SHOWN})
+SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = MappingProxyType(
+    {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
+)
+EVERY_SURVEY: Final = "*"  # among scales by the name of the survey: those of any name
+TICKET_OPENED: Final = "Ticket Opened"
+TICKET_ANSWERED: Final = "Ticket Answered"
+TICKET_RESOLVED: Final = "Ticket Resolved"
+TICKET_REOPENED: Final = "Ticket Reopened"
+TICKETS: Final = frozenset({TICKET_OPENED, TICKET_ANSWERED, TICKET_RESOLVED, TICKET_REOPENED})
 # Of an event's context:
 REPAIRED: Final = "repaired"  # the fields that could not be used
 EVENT_NAME: Final = "event_name"  # the name that it was sent under

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 SECOND_US: Final = 1_000_000
+HOUR_SECONDS: Final = 3_600
 DAY_SECONDS: Final = 86_400
 DAY_US: Final = DAY_SECONDS * SECOND_US
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)

@@ -40,6 +40,7 @@ LATER = {"last_used"}  # members that come at some time after a start
 MASKS = (  # by form
     (re.compile(r"\beyJ[\w-]+\.[\w-]+\.[\w-]+"), TOKEN),
     (re.compile(r"(?<=/share/)[\w-]{43}"), TOKEN),
+    (re.compile(r"(?<=/survey/)[\w=-]+"), TOKEN),
     (re.compile(r"\bv1\.[\w-]{22}\.[\w-]+"), "v1.EXAMPLE-VISITOR"),
     (re.compile(r"\b(?:127\.0\.0\.1|localhost):\d+"), SHOP),
     (re.compile(r"http(?=://ab\.shop)"), "https"),

@@ -21,11 +21,15 @@ import psutil
 from oracles.proving import PLANTED
 from planted.answers import ANSWERS
 from planted.consent import CONSENT
+from planted.customers import CUSTOMERS
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
+from planted.drafts import DRAFTS
+from planted.experience import EXPERIENCE
 from planted.experiments import EXPERIMENTS
 from planted.fault import Mutation
+from planted.guides import GUIDES
 from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
@@ -55,7 +59,9 @@ MUTATIONS: Mapping[str, Mutation] = {
     **KEYS,
     **PRIVACY,
     **ANSWERS,
+    **GUIDES,
     **CONSENT,
+    **CUSTOMERS,
     **VISITORS,
     **TAG,
     **SCRIPTS,
@@ -67,9 +73,11 @@ MUTATIONS: Mapping[str, Mutation] = {
     **PAGES,
     **ROOMS,
     **PEOPLE,
+    **EXPERIENCE,
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
+    **DRAFTS,
     **WEBHOOKS,
     **dict(refusals()),
 }

@@ -12,15 +12,19 @@ FILES = {f"/{file.relative_to(REPOSITORY)}" for name in FOLDERS for file in (REP
 FILES |= {f"/{file.name}" for file in REPOSITORY.iterdir()}
 DOCUMENTS = sorted(name.removeprefix("/") for name in FILES if name.endswith(".md"))
 FILE = re.compile(r"(?<![\w/.-])(?:\.\./)*((?:[\w.-]+/)*[\w-]+\.(?:js|lock|lua|md|py|sh|sql))\b")
-MODULE = re.compile(rf"(?<![\w/.-])((?:{'|'.join(FOLDERS)})(?:\.[a-z_]\w*)+)\b(?!/)")
+MODULE = re.compile(rf"(?<![\w/.-])((?:{'|'.join(FOLDERS)})(?:\.(?!md\b)[a-z_]\w*)+)\b(?!/)")
 PICTURE = re.compile(r"!\[[^\]]+\]\(([^)\s]+)\)")
+LINK = re.compile(r"(?<!!)\[[^\]\n]*\]\((?!https?:|mailto:)([^)\s]+)\)")
+HEADING = re.compile(r"^#{1,6} (.+)$", re.MULTILINE)
+BLOCK = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 STOP = re.compile(r"`([\w/]+\.py)` → `([\w.]+)`(?: → `([\w.]+)`)?")
 
 
 def missing(text: str) -> list[str]:
     """The files and modules that a text names and that are nowhere; a file may go by the end of its path."""
     files = [name for name in FILE.findall(text) if not any(file.endswith(f"/{name}") for file in FILES)]
-    modules = [name for name in MODULE.findall(text) if f"/{'/'.join(name.split('.'))}.py" not in FILES]
+    named = [name for name in MODULE.findall(text) if not name.endswith(".md")]
+    modules = [name for name in named if f"/{'/'.join(name.split('.'))}.py" not in FILES]
     return [*files, *(name for name in modules if f"/{'/'.join(name.split('.')[:-1])}.py" not in FILES)]
 
 
@@ -33,6 +37,23 @@ def undefined(text: str) -> list[str]:
 
 def defines(code: str, name: str) -> bool:
     return re.search(rf"^ *(?:async )?(?:def|class) {name}\b", code, re.MULTILINE) is not None
+
+
+def anchors(text: str) -> set[str]:
+    """The anchors of a document's headings, as GitHub makes them."""
+    titles = [re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", title) for title in HEADING.findall(BLOCK.sub("", text))]
+    return {re.sub(r"[^\w\- ]", "", title.strip().lower()).replace(" ", "-") for title in titles}
+
+
+def dead_links(name: str) -> list[str]:
+    """The links of a document that lead to no file, or to no heading of one."""
+    found: list[str] = []
+    for link in LINK.findall(BLOCK.sub("", (REPOSITORY / name).read_text(encoding="utf-8"))):
+        path, _, anchor = link.partition("#")
+        target = (REPOSITORY / name).parent / path if path else REPOSITORY / name
+        if not target.exists() or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
+            found.append(link)
+    return found
 
 
 def pictures(name: str) -> list[Path]:
@@ -58,6 +79,16 @@ def test_the_pictures_are_those_that_are_made() -> None:
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_every_file_and_module_that_a_document_names_is_there(name: str) -> None:
     assert missing((REPOSITORY / name).read_text()) == []
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+def test_every_link_of_a_document_leads_to_a_file_and_to_a_heading_of_it(name: str) -> None:
+    assert dead_links(name) == []
+
+
+def test_an_anchor_is_made_of_its_heading_as_where_it_is_read() -> None:
+    text = "# What is `read`, and what not?\n## People, roles: sessions\n```\n# no heading\n```\n"
+    assert anchors(text) == {"what-is-read-and-what-not", "people-roles-sessions"}
 
 
 def test_every_stop_of_a_journey_is_defined_where_it_is_said_to_be() -> None:

@@ -13,6 +13,7 @@ from packaging.utils import canonicalize_name
 
 REPOSITORY = Path(__file__).parents[1]
 LOCKS = {"requirements.lock": ("", "build"), "requirements-dev.lock": ("", "build", "dev")}
+ALL = (*LOCKS, "requirements-generators.lock")  # whose environment is its own; pip looks whether it is whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def test_the_development_lock_holds_the_whole_other_one() -> None:
     }.items()
 
 
-@pytest.mark.parametrize("name", LOCKS)
+@pytest.mark.parametrize("name", ALL)
 def test_a_lock_names_no_index(name: str) -> None:
     text = (REPOSITORY / name).read_text(encoding="utf-8")
     assert re.findall(r"://|--(?!hash=sha256:)\S+", text) == []

@@ -1,6 +1,7 @@
 """How the analysis answers each query: from the catalogue, from readouts one at a time, or from the log beside them."""
 
-from dataclasses import replace
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -16,14 +17,18 @@ from app.analysis.queries import (
     AttributionQuery,
     ComputedQuery,
     DiagnosisQuery,
+    DraftCheckQuery,
     ErasureQuery,
     EventNamesQuery,
     EventsQuery,
+    ExperienceAsked,
     ExperimentQuery,
     ExperimentsQuery,
     Form,
     HoldoutResultsQuery,
     HoldoutsQuery,
+    LoggedPlanQuery,
+    LookQuery,
     MetricsQuery,
     NewPlanQuery,
     PersonQuery,
@@ -34,11 +39,11 @@ from app.analysis.queries import (
     ReadableQuery,
     ReportQuery,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
 from app.analysis.responses import JSON, json_answer, object_etag, person_json, rows_answer, table_answer, weak
+from app.analysis.site_history import logged, site_history
 from app.analysis.state import Analysis
 from app.glossary.columns import column_notes, unit_notes
 from app.glossary.operations import BRIEF
@@ -50,12 +55,19 @@ from experiments.answers.encoding import plain
 from experiments.answers.readout import Readout
 from experiments.arrivals.diagnosis import diagnosed
 from experiments.arrivals.names import events_lately, newest_rows, newest_rows_of
-from experiments.cube.satisfaction import COLUMNS
+from experiments.catalog.check import served_in
+from experiments.cx.asked import ExperienceQuery
+from experiments.cx.report import COLUMNS as EXPERIENCE_COLUMNS
+from experiments.cx.report import customer_experience, experience_rows
+from experiments.definitions.folder import meant_metric
+from experiments.drafts.checking import Surroundings, check_draft
+from experiments.planning.assumptions import InvalidPlan, plan_request
 from experiments.planning.plan import plan_json
 from experiments.program.holdout import COLUMNS as HOLDOUT_COLUMNS
 from experiments.program.holdout import HoldoutQuery, holdout_rows
 from experiments.program.report import COLUMNS as PROGRAM_COLUMNS
 from experiments.program.report import ProgramQuery, program_report
+from experiments.readout.read import Readouts
 from experiments.readout.study import ReadoutQuery, parsed_at
 from experiments.readout.tables import flat_row, flat_rows
 from recommender.evaluation.attribution import attribution
@@ -74,6 +86,9 @@ async def answer(analysis: Analysis, query: Query) -> AnalysisAnswer:
             return json_answer({"metrics": metrics_told(analysis.catalogs.latest(), analysis.settings.definitions)})
         case NewPlanQuery():
             return json_answer(plan_json(query.request))
+        case DraftCheckQuery():
+            jobs = analysis.readout_jobs if query.history else analysis.log_jobs
+            return await jobs.answer(query, partial(draft_checked, analysis, query))
         case EventsQuery():
             written = await analysis.written()  # counted before the scan, so that "drained" is never said too early
             read = partial(analysis.exporter.page, query.cursor, min(query.limit, MOST_ROWS))
@@ -137,7 +152,7 @@ def _remembered(analysis: Analysis, query: ReadableQuery, look: ReadoutQuery) ->
 def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> AnalysisAnswer:
     readouts = analysis.readouts
     match query:
-        case ResultsQuery() | TimeseriesQuery() | ReportQuery():
+        case ResultsQuery() | TimeseriesQuery() | ReportQuery() | LookQuery():
             readout = readouts.read(query.key, look)
             if (look.at, look.phase, look.metric, look.dimension) == (None, None, None, None):
                 analysis.overview.learn(readout)
@@ -145,14 +160,16 @@ def _computed(analysis: Analysis, query: ComputedQuery, look: ReadoutQuery) -> A
         case ExperimentsQuery():
             analysis.overview.read(look)
             return _listed(analysis, query)
-        case PlanQuery():
-            return json_answer(readouts.plan(query.key, query.said))
+        case PlanQuery() | LoggedPlanQuery():
+            logged = isinstance(query, LoggedPlanQuery)
+            told = logged_plan(readouts, query) if logged else readouts.plan(query.key, query.said)
+            return json_answer(told)
         case UnitsQuery():
             return _units_shown(readouts.units(query.key, look), query.format)
         case AllResultsQuery():
             rows = readouts.results(look.pending, look.watermark, every_status=query.status == "all")
             return rows_answer(rows, list(rows[0]) if rows else [], query.format, "ComparisonRow")
-        case SatisfactionQuery() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
+        case ExperienceAsked() | ProgramReportQuery() | HoldoutsQuery() | HoldoutResultsQuery():
             return _reported(analysis, query, look)
         case _:
             told = _told(analysis, query)
@@ -188,14 +205,18 @@ def _told(
 
 def _reported(
     analysis: Analysis,
-    query: SatisfactionQuery | ProgramReportQuery | HoldoutsQuery | HoldoutResultsQuery,
+    query: ExperienceAsked | ProgramReportQuery | HoldoutsQuery | HoldoutResultsQuery,
     look: ReadoutQuery,
 ) -> AnalysisAnswer:
     """What is of no single experiment: an object, or its rows."""
     match query:
-        case SatisfactionQuery():
-            found, names, kind = analysis.readouts.cx(look), COLUMNS, "CustomerDay"
-            rows = found["days"]
+        case ExperienceAsked():
+            wanted = ExperienceQuery(
+                query.since, query.until, query.window, query.kpi, query.survey, query.by, query.segment, query.compare,
+                look,
+            )  # fmt: skip
+            found = customer_experience(analysis.readouts, analysis.catalogs.latest(), wanted)
+            names, kind, rows = EXPERIENCE_COLUMNS, "KpiReadout", list(experience_rows(found))
         case ProgramReportQuery():
             asked = ProgramQuery(query.since, query.until, query.metric, look)
             found = plain(program_report(analysis.readouts, analysis.catalogs, asked))
@@ -227,6 +248,10 @@ def _shown(analysis: Analysis, query: ReadableQuery, readout: Readout) -> Analys
         return AnalysisAnswer(200, "application/json", analysis.bodies.timeseries(readout), {"etag": etag})
     if isinstance(query, ReportQuery):
         return _reported_whole(analysis, readout)
+    if isinstance(query, LookQuery):
+        known = msgspec.json.encode(analysis.overview.whole(query.key, analysis.readouts.now()))
+        results, days = analysis.bodies.results(readout), analysis.bodies.days(readout, query.metric)
+        return AnalysisAnswer(200, JSON, b'{"experiment":%b,"results":%b,"days":%b}' % (known, results, days))
     if query.detail == "brief":
         return AnalysisAnswer(200, BRIEF, msgspec.json.encode(plain(brief(readout))), {"etag": etag})
     if query.format == "json":
@@ -244,3 +269,21 @@ def _reported_whole(analysis: Analysis, readout: Readout) -> AnalysisAnswer:
     results, series = analysis.bodies.results(readout), analysis.bodies.timeseries(readout)
     body = b'{"results":%b,"timeseries":%b,"definition":%b}' % (results, series, definition)
     return AnalysisAnswer(200, JSON, body)
+
+
+def draft_checked(analysis: Analysis, query: DraftCheckQuery) -> AnalysisAnswer:
+    """What `resonate check` would say of the folder with this file in it."""
+    settings = analysis.settings
+    history = site_history(analysis.readouts) if query.history else None
+    around = Surroundings(settings.definitions, served_in(settings.data), history, settings.untold)
+    return json_answer(asdict(check_draft(around, query.file, query.text, datetime.now(UTC))))
+
+
+def logged_plan(readouts: Readouts, query: LoggedPlanQuery) -> dict[str, Any]:
+    """A plan of a metric; what was not said of traffic and values is the log's. Raises InvalidPlan."""
+    name, said, known = query.metric, query.said, readouts.archive.latest().metrics
+    if name not in known:
+        raise InvalidPlan(f'metric: unknown metric "{name[:100]}"{meant_metric(name, known)}')
+    if known[name].effect_scale == "points":
+        raise InvalidPlan(f"metric: {name} is shown in points and has no lift; plan it in its experiment's file")
+    return plan_json(logged(readouts, known[name], said) or plan_request(said))

@@ -63,6 +63,17 @@ class ReportQuery(msgspec.Struct, frozen=True, tag=True):
     phase: int | None = None
 
 
+class LookQuery(msgspec.Struct, frozen=True, tag=True):
+    """All that the page of an experiment shows of one look: itself as it is known, its results, and the days of one
+    metric: of the first where none is named, or one that it has not.
+    """
+
+    key: str
+    at: str | None = None
+    phase: int | None = None
+    metric: str | None = None
+
+
 class PlanQuery(msgspec.Struct, frozen=True, tag=True):
     """Traffic, detectable effect, days; what was said outranks the log and the files."""
 
@@ -74,6 +85,21 @@ class NewPlanQuery(msgspec.Struct, frozen=True, tag=True):
     """A plan that needs no experiment and no log."""
 
     request: PlanRequest
+
+
+class LoggedPlanQuery(msgspec.Struct, frozen=True, tag=True):
+    """A plan of a metric without any experiment: what was not said is read off the shop's log."""
+
+    metric: str
+    said: Assumptions = Assumptions()
+
+
+class DraftCheckQuery(msgspec.Struct, frozen=True, tag=True):
+    """What a check would say once a file of this name had this text; with `history` also by what the log says."""
+
+    file: str
+    text: str
+    history: bool = False
 
 
 class UnitsQuery(msgspec.Struct, frozen=True, tag=True):
@@ -92,9 +118,17 @@ class AllResultsQuery(msgspec.Struct, frozen=True, tag=True):
     status: Literal["running", "all"] = "running"
 
 
-class SatisfactionQuery(msgspec.Struct, frozen=True, tag=True):
-    """CSAT, NPS, CES and retention of the whole site per day."""
+class ExperienceAsked(msgspec.Struct, frozen=True, tag=True):
+    """Customers' experience of the whole site: shop days from `since` to `until`, which look back `window` days."""
 
+    since: str | None = None
+    until: str | None = None
+    window: int = 28
+    kpi: str | None = None
+    survey: str | None = None
+    by: Literal["channel", "device", "country", "survey"] | None = None
+    segment: str | None = None
+    compare: Literal["previous"] | None = None
     format: Form = "json"
 
 
@@ -172,18 +206,19 @@ class ErasureQuery(msgspec.Struct, frozen=True, tag=True):
     only: tuple[str, ...] | None = None
 
 
-ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery | ReportQuery
+ReadableQuery: TypeAlias = ResultsQuery | TimeseriesQuery | ReportQuery | LookQuery
 """Answered from one readout, which may be remembered."""
 ComputedQuery: TypeAlias = (
     ReadableQuery
     | ExperimentsQuery
     | PlanQuery
+    | LoggedPlanQuery
     | UnitsQuery
     | AllResultsQuery
     | ProgramReportQuery
     | HoldoutsQuery
     | HoldoutResultsQuery
-    | SatisfactionQuery
+    | ExperienceAsked
     | EventNamesQuery
     | ArrivalsQuery
     | DiagnosisQuery
@@ -191,5 +226,12 @@ ComputedQuery: TypeAlias = (
     | PrivacyQuery
 )
 Query: TypeAlias = (
-    ExperimentQuery | MetricsQuery | NewPlanQuery | ComputedQuery | EventsQuery | PersonQuery | ErasureQuery
+    ExperimentQuery
+    | MetricsQuery
+    | NewPlanQuery
+    | DraftCheckQuery
+    | ComputedQuery
+    | EventsQuery
+    | PersonQuery
+    | ErasureQuery
 )

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any, Final
 
@@ -97,6 +97,7 @@ class Bodies:
 
     def __init__(self) -> None:
         self._rest = lru_cache(REMEMBERED)(_without_head)
+        self._days = lru_cache(REMEMBERED)(_days_of)
 
     def results(self, readout: Readout) -> bytes:
         """The results object."""
@@ -105,6 +106,17 @@ class Bodies:
     def timeseries(self, readout: Readout) -> bytes:
         """The readout's metrics day by day."""
         return _with_head(readout, self._rest(_Known(readout.etag, readout), timeseries_json))
+
+    def days(self, readout: Readout, metric: str | None) -> bytes:
+        """The same of one metric alone, without what all have: of the first where it reads none of that name."""
+        names = [each.metric for each in readout.metrics]
+        return self._days(_Known(readout.etag, readout), metric if metric in names else (names or [None])[0])
+
+
+def _days_of(known: _Known, metric: str | None) -> bytes:
+    readout = known.readout
+    alone = tuple(each for each in readout.metrics if each.metric == metric)
+    return msgspec.json.encode({"metrics": timeseries_json(replace(readout, metrics=alone))["metrics"]})
 
 
 def _without_head(known: _Known, form: Callable[[Readout], dict[str, Any]]) -> bytes:

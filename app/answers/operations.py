@@ -342,3 +342,5 @@ class RefusedAnswer(TypedDict):
     """What of stored events could not be used and was left out."""
     dropped: Sequence[RefusalCause]
     """Events of a kind that nothing reads, which are not stored."""
+    unusable: Sequence[RefusalCause]
+    """Here: Answers to surveys and tickets that are stored and in no figure, and why."""

@@ -40,6 +40,19 @@ class ShareMade(TypedDict):
     """From when on it opens nothing, in UTC."""
 
 
+class SurveyLinkMade(TypedDict):
+    """A link by which one person answers a survey, with its address, which is told this once.
+
+    As everywhere: `expires_at`.
+    """
+
+    id: str
+    """Here: The name of the link: the answer comes as the event `Survey Answered:ID`."""
+    url: str
+    """Here: The address that asks the question; put it into the e-mail."""
+    expires_at: str
+
+
 class ShareHeld(TypedDict):
     """A link to a report that holds, without what opens it.
 

@@ -3,7 +3,7 @@
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -11,10 +11,6 @@ from app.cli.output import NO_EXPERIMENT, AsJson, Key, Refused, complain, enviro
 
 commands = typer.Typer()
 
-NO_COUNTRY: Final = (
-    "set RESONATE_COUNTRY_HEADER to the header of your proxy, such as CF-IPCountry, and RESONATE_TRUSTED_PROXIES, or"
-    " let your pages say it: resonate.attributes({country: …})"
-)
 SchemaKind = Literal["experiment", "shop", "metrics", "segments", "holdouts", "recommendations"]
 
 Folder = Annotated[Path | None, typer.Argument(help="Folder of the definition files (RESONATE_DEFINITIONS).")]
@@ -34,12 +30,11 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
         )
     history = None
     if holds_log(settings.data):  # the engine is loaded for no other folder
+        from app.analysis.site_history import site_history
         from app.cli.analysis import local_readouts
-        from app.processes.site_history import site_history
 
         history = site_history(local_readouts(settings))
-    untold = {} if settings.country_header and settings.trusted_proxies else {"country": NO_COUNTRY}
-    result = check_folder(settings.definitions, datetime.now(UTC), served_in(settings.data), history, untold)
+    result = check_folder(settings.definitions, datetime.now(UTC), served_in(settings.data), history, settings.untold)
     if as_json:
         say_json({"passed": result.passed, **asdict(result)})
     else:

@@ -2,14 +2,13 @@
 ids."""
 
 import base64
-import json
 import secrets
 import time
 from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, TypeVar
 
 import typer
 
@@ -24,11 +23,11 @@ from app.cli.output import (
     say_json,
     say_table,
 )
-from kit.files import locked, read_or_none, replace_file
-from kit.suggestions import did_you_mean
+from kit.files import read_or_none
 from kit.time import DAY_SECONDS
 
 if TYPE_CHECKING:
+    from app.keys.changing import Change, KeyFile
     from app.keys.named import KeyList
     from app.runtime.settings import Settings
 
@@ -42,6 +41,9 @@ Where the service runs, beside the keys that are there already:
 Where the shop's backend runs, and nowhere else:
   RESONATE_USER_TOKEN_SECRET={secret}
 A token for one user, made by that backend (docs/security.md says where pages send it):"""
+
+
+Made = TypeVar("Made")
 
 
 class Algorithm(StrEnum):
@@ -149,7 +151,6 @@ SCOPES: Final = (
     "What it may do: evaluate,track,recommend,payload,read_results,export,steer,products,read_people,erase,audit."
 )
 EXPIRES: Final = "The day at whose beginning (UTC) it ends, or a moment."
-NO_FILE: Final = "RESONATE_KEYS names no file of keys; set it, here and for the service, to one such as keys.yaml"
 Named = Annotated[str, typer.Argument(help=NAME, show_default=False)]
 
 
@@ -167,41 +168,28 @@ def new_key(  # noqa: PLR0913 (one parameter per option of the command)
     as_json: AsJson = False,
 ) -> None:
     """Add a key to the file of RESONATE_KEYS and show it, once; a running service knows it within 2 s."""
-    from app.keys.file import read_keys, with_key
+    from app.keys.changing import WantedKey
     from app.keys.named import digest_of
 
-    key = f"{'pk' if kind is KeyKind.PUBLISHABLE else 'sk'}_{secrets.token_urlsafe(32)}"
-    members = [f"name: {json.dumps(name)}", f"class: {kind}", f'digest: "{digest_of(key)}"']
-    lists = (("scopes", scopes), ("origins", origins))
-    members += [f"{each}: {json.dumps([part.strip() for part in text.split(',')])}" for each, text in lists if text]
-    members += [f"{each}: {json.dumps(text)}" for each, text in (("expires", expires), ("site", site)) if text]
-
-    def changed(content: bytes) -> bytes:
-        [made] = read_keys(f"keys: [{{{', '.join(members)}}}]".encode(), "the new key").keys
-        if any(each.name == name for each in read_keys(content).keys):
-            raise Refused(f"there is a key {name} already; revoke it first, or take another name")
-        return with_key(content, made)
-
-    file = change_keys(environment_settings(), changed, reason)
+    page = kind is KeyKind.PUBLISHABLE
+    wanted = WantedKey(
+        name, "publishable" if page else "secret", _parts(scopes), _parts(origins), expires or "", site or ""
+    )
+    changed = _file_of_keys(environment_settings(), reason)
+    key = _done(changed.file, lambda: changed.add(wanted))
     if as_json:
-        say_json({"name": name, "class": kind, "key": key, "digest": digest_of(key), "file": str(file)})
+        told = {"name": name, "class": kind, "key": key, "digest": digest_of(key), "file": str(changed.file)}
+        say_json(told)
         return
-    say(f"{kind} key {name}: {key}\n  its digest is in {file}; the key itself is shown here and never again")
+    say(f"{kind} key {name}: {key}\n  its digest is in {changed.file}; the key itself is shown here and never again")
 
 
 @commands.command()
 def revoke(name: Named, reason: Reason = None) -> None:
     """Take a key out of the file of RESONATE_KEYS; a running service refuses it within 2 s."""
-    from app.keys.file import read_keys, without_key
-
-    def changed(content: bytes) -> bytes:
-        known = [key.name for key in read_keys(content).keys]
-        if name not in known:
-            raise Refused(f"there is no key {name}{did_you_mean(name, known, otherwise='; `resonate keys list`')}")
-        return without_key(content, name)
-
-    file = change_keys(environment_settings(), changed, reason)
-    say(f"{name} is out of {file}: a running service refuses it within 2 s")
+    changed = _file_of_keys(environment_settings(), reason)
+    _done(changed.file, lambda: changed.revoke(name))
+    say(f"{name} is out of {changed.file}: a running service refuses it within 2 s")
 
 
 @commands.command("list")
@@ -227,6 +215,8 @@ def list_keys(as_json: AsJson = False) -> None:
 
 
 def _keys_file(settings: "Settings") -> Path:
+    from app.keys.changing import NO_FILE
+
     if settings.keys is None:
         raise Refused(NO_FILE)
     return settings.keys.absolute()
@@ -241,30 +231,32 @@ def _read(file: Path) -> "KeyList":
         raise Refused(str(error)) from None
 
 
-def change_keys(settings: "Settings", changed: Callable[[bytes], bytes], reason: str | None) -> Path:
-    """The file, changed as a whole, once the audit has it; a running service need not read it anew."""
-    from msgspec.structs import replace
+def change_keys(settings: "Settings", changed: "Change", reason: str | None) -> None:
+    """Changes the file by whatever changes it. Raises Refused."""
+    found = _file_of_keys(settings, reason)
+    _done(found.file, lambda: found.change(changed))
 
-    from app.keys.audit import Actor, Audit, AuditUnusable
-    from app.keys.file import KeysInvalid, KeysUnwritable, read_keys
-    from app.keys.listed import changes, publish_change
-    from app.keys.named import PUBLISHED, KeyList, keys_in_force
+
+def _parts(text: str | None) -> list[str]:
+    return [part.strip() for part in text.split(",")] if text else []
+
+
+def _file_of_keys(settings: "Settings", reason: str | None) -> "KeyFile":
+    from app.keys.audit import Actor, Audit
+    from app.keys.changing import KeyFile
 
     file, data = _keys_file(settings), settings.data.absolute()
+    return KeyFile(file, data, Audit(data), Actor.at_the_command_line(), checked_reason(reason))
+
+
+def _done(file: Path, change: Callable[[], Made]) -> Made:
+    """What a change comes to. Raises Refused."""
+    from app.keys.audit import AuditUnusable
+    from app.keys.changing import KeysRefused
+
     try:
-        with locked(data / PUBLISHED):
-            content = read_or_none(file) or b""
-            before, after = read_keys(content, file.name), changed(content)
-            listed = read_keys(after, file.name)
-            lines = changes(before, listed, Actor.at_the_command_line())
-            Audit(data).write(*(replace(line, reason=checked_reason(reason)) for line in lines))
-            standing = keys_in_force(data)
-            in_force = standing.listed if standing is not None and standing.path == str(file) else KeyList()
-            if in_force == before:  # else the service has yet to see what else was changed
-                publish_change(file, data, listed)
-            replace_file(file, after, keeps_mode=True)
-    except (KeysInvalid, KeysUnwritable, AuditUnusable) as error:
+        return change()
+    except (KeysRefused, AuditUnusable) as error:
         raise Refused(str(error)) from None
     except OSError as error:
         raise Refused(f"{file} cannot be changed: {error.strerror}") from None
-    return file

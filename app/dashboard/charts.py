@@ -5,7 +5,7 @@ What cannot be said leaves its place empty; what is far out is cut at the edge o
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Final
 
@@ -22,6 +22,9 @@ RIGHT: Final = 30.0
 FOOT: Final = 28.0
 LONGEST_LABEL: Final = 34
 LARGEST: Final = 1e300  # sums of what is larger overflow
+MOST_DRAWN: Final = 62  # days of a trend
+MOST_DOTS: Final = 31  # of these
+MOST_TRACED: Final = 24  # points of a small line
 FAR_OUT: Final = 3.0  # times the middle length of an interval: what reaches beyond is cut
 
 
@@ -164,8 +167,28 @@ def series(days: Sequence[Day], *, points: bool = False) -> Series:
     """An effect day by day with its band: what has no number is a gap."""
     told = [(day.estimate, day.interval) for day in days]
     limit = _reach(told[len(told) // 3 :])  # the first days hold anything: they must not flatten all others
-    bottom = HEIGHT - FOOT
-    across, up = Axis(0.0, max(1.0, len(days) - 1.0), LEFT, WIDTH - RIGHT), Axis(-limit, limit, bottom, 10.0)
+    return _series(days, Axis(-limit, limit, HEIGHT - FOOT, 10.0), 0.0, _said_of(points))
+
+
+def trend(days: Sequence[Day], say: Callable[[float], str], target: Number = None) -> Series:
+    """A value day by day with its band, and the line of its target where it has one; `say` says a value. Of a long time
+    some days are drawn, the last among them.
+    """
+    step = -(-len(days) // MOST_DRAWN) or 1
+    days = days[(len(days) - 1) % step :: step] if days else days
+    seen = [each for day in days for each in (day.estimate, *_ends(day.interval)) if each is not None]
+    values = [_finite(each) for each in seen] + ([] if target is None else [_finite(target)])
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    room = 0.05 * (high - low) or abs(high) * 0.1 or 1.0
+    low = 0.0 if 0.0 <= low < room else low - room
+    level = low if target is None else target
+    found = _series(days, Axis(low, high + room, HEIGHT - FOOT, 10.0), level, say)
+    return replace(found, dots=found.dots[:: -(-len(found.dots) // MOST_DOTS) or 1])
+
+
+def _series(days: Sequence[Day], up: Axis, level: float, say: Callable[[float], str]) -> Series:
+    across = Axis(0.0, max(1.0, len(days) - 1.0), LEFT, WIDTH - RIGHT)
+    told = [(day.estimate, day.interval) for day in days]
     drawn = [
         (across.at(place), None if each is None else up.at(_finite(each)), *_places(up, ends))
         for place, (each, ends) in enumerate(told)
@@ -176,7 +199,7 @@ def series(days: Sequence[Day], *, points: bool = False) -> Series:
         " ".join([*(f"{x},{high}" for x, _, _, high in run), *(f"{x},{low}" for x, _, low, _ in reversed(run))])
         for run in _runs(drawn, lambda each: each[2] is not None and each[3] is not None)
     ]
-    return Series(HEIGHT, up.at(0.0), up.ticks(_said_of(points)), _some(days, across), bands, lines, dots)
+    return Series(HEIGHT, up.at(level), up.ticks(say), _some(days, across), bands, lines, dots)
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,6 +281,18 @@ def sparkline(counts: Sequence[Number], width: float = 120.0, height: float = 28
     up = Axis(0.0, max(known, default=0.0) or 1.0, height - 3.0, 3.0)
     across = Axis(0.0, max(1.0, len(known) - 1.0), 2.0, width - 2.0)
     return " ".join(f"{across.at(place)},{up.at(count)}" for place, count in enumerate(known))
+
+
+def trace(values: Sequence[Number], width: float = 120.0, height: float = 28.0) -> str:
+    """The points of a small line between the least and the greatest value; what has none is passed over."""
+    step = -(-len(values) // MOST_TRACED) or 1
+    known = [(place, _finite(each)) for place, each in enumerate(values) if each is not None and place % step == 0]
+    if len(known) < 2:
+        return ""
+    low, high = min(each for _, each in known), max(each for _, each in known)
+    up = Axis(low, high if high > low else low + 1.0, height - 3.0, 3.0)
+    across = Axis(0.0, max(1.0, len(values) - 1.0), 2.0, width - 2.0)
+    return " ".join(f"{across.at(place)},{up.at(each)}" for place, each in known)
 
 
 def short(text: str, most: int) -> str:

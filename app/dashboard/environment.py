@@ -12,7 +12,7 @@ from app.dashboard import saying
 from app.dashboard.charts import short
 from experiments.wording.figures import bytes_text, count_text, duration_text, figure_text, lift_text, p_text, rate_text
 
-FOLDERS: Final = (Path(__file__).parent, Path(__file__).parent / "pages")
+FOLDERS: Final = (Path(__file__).parent, *(Path(__file__).parent / room for room in ("pages", "customers", "program")))
 FILTERS: Final[Mapping[str, Any]] = {
     "bytes_text": bytes_text,
     "capital": saying.capital,
@@ -34,9 +34,10 @@ class Templates(Environment):
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         """The member of an object, or the attribute of what is none; what there is not is undefined."""
-        if type(obj) is dict and attribute in obj:
-            return obj[attribute]
-        return super().getattr(obj, attribute)
+        try:
+            return obj[attribute] if type(obj) is dict else getattr(obj, attribute)
+        except (KeyError, AttributeError):
+            return super().getattr(obj, attribute)
 
 
 def environment(*others: Path) -> Environment:
@@ -60,7 +61,10 @@ def figure(value: Any, text: str) -> Markup:
     """A number as every page, report and share has it: what is read, with the value of the answer that it says."""
     if value is None:
         return escape(text)
-    return Markup(f'<data value="{escape(json_text(value))}">{escape(text)}</data>')
+    told = json_text(value)
+    if type(value) not in (int, float):  # no number has a character to escape
+        told = escape(told)
+    return Markup(f'<data value="{told}">{escape(text)}</data>')
 
 
 def json_text(value: Any) -> str:

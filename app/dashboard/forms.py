@@ -38,17 +38,26 @@ MOST_WAITS: Final = 50
 
 
 async def posted(request: Request, signed: Signed) -> Mapping[str, str]:
-    """The fields of a form, whose route is a `PageRoute`. Raises Problem 403 where it is not one of our pages that
-    sends it, or not this session's, 413 where it is too large, and leads to its result who sent the same before, and
-    to the page where one signs in whose session has ended meanwhile.
+    """The fields of a form, whose route is a `PageRoute`. Raises Problem as `sent` does, and leads to its result who
+    sent the same before.
+    """
+    fields = await sent(request)
+    said = "\n".join((signed.session, request.url.path, (await request.body()).decode("latin-1")))
+    await _claim(request, sha256(said.encode()).hexdigest())
+    return fields
+
+
+async def sent(request: Request) -> Mapping[str, str]:
+    """The fields of a form that may be sent again and again, because it changes nothing.
+
+    Raises Problem 403 where it is not one of our pages that sends it, or not this session's, 413 where it is too large,
+    and leads to the page where one signs in whose session has ended meanwhile.
     """
     door = door_of(request)
     check_page(request, door)
     fields = await form_fields(request)
     if not is_form_token(door.token, fields.pop(FORM_TOKEN, "")):
         raise Problem(403, "form_of_another_session", NOT_THIS_SESSION)
-    said = "\n".join((signed.session, request.url.path, (await request.body()).decode("latin-1")))
-    await _claim(request, sha256(said.encode()).hexdigest())
     if await session_at(door, resources_of(request)) is None:  # it may have ended while the form was arriving
         raise to_sign_in(door, "ended")
     return fields

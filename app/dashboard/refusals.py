@@ -6,7 +6,8 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from fastapi.responses import Response
 
-from app.dashboard.rendering import PAGE_HEADERS, page, root_of
+from app.dashboard.rendering import PAGE_HEADERS, SlicedPage, page, root_of
+from app.glossary.entries import descriptions
 from app.http.cold import EXCHANGE
 from app.http.dispatch import failure, problem_of
 from app.http.errors import Problem
@@ -55,6 +56,7 @@ def refusal_page(request: Request, problem: Problem) -> Response:
         problem=problem,
         meant=places_meant(request.url.path, problem, resources_of_page(request), known=signed is not None),
         wait=headers.get("retry-after"),
+        explained=signed is not None and problem.code in descriptions(),
     )
     shown.headers.update(headers)
     return shown
@@ -86,6 +88,8 @@ def failing_as_pages(application: FastAPI, error: BaseException, exchange: Excha
     scope["app"] = application
     scope.setdefault("state", {})[EXCHANGE] = exchange
     shown = refusal_page(Request(scope), problem_of(error, exchange))
+    if isinstance(shown, SlicedPage):
+        shown.whole()
     return HttpAnswer(shown.status_code, bytes(shown.body), b"", shown.raw_headers)
 
 

@@ -1,5 +1,8 @@
 """Pages: a template and what it shows become HTML, with the headers of every page and the places it leads to."""
 
+import asyncio
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final
@@ -11,9 +14,10 @@ from fastapi.responses import HTMLResponse
 from app.analysis.client import AnalysisError
 from app.analysis.queries import Query
 from app.dashboard.assets import versions
+from app.dashboard.saying import unbroken
 from app.dashboard.signed_in import Signed
 from app.http.cold import EXCHANGE
-from app.http.exchange import Exchange
+from app.http.exchange import Exchange, Receive, Scope, Send
 from app.keys.scopes import PersonScope
 from app.routes.dependencies import analysed_for, refusal_told, resources_of
 from app.worker.reads import PageQuestion
@@ -22,6 +26,7 @@ from app.worker.resources import Resources
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+SLICE_SECONDS: Final = 0.0005  # so long a page is rendered before others of the worker have a turn
 PATIENCE_SECONDS: Final = 2.0  # what takes longer is still being computed, and the page shows what is known
 PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
@@ -42,8 +47,14 @@ class Destination:
 
 NAVIGATION: Final = (
     Destination("/dashboard", "Experiments", "read_results"),
+    Destination("/dashboard/new", "New experiment", "export"),
+    Destination("/dashboard/plan", "Calculator", "read_results"),
+    Destination("/dashboard/program", "Program", "read_results"),
     Destination("/dashboard/metrics", "Metrics", "read_results"),
     Destination("/dashboard/events", "Events", "read_results"),
+    Destination("/dashboard/cx", "Customers", "read_results"),
+    Destination("/dashboard/recommendations", "Recommendations", "read_results"),
+    Destination("/dashboard/visitor", "Visitor", "read_people"),
     Destination("/dashboard/operations", "Operations", "read_results"),
     Destination("/dashboard/glossary", "Glossary", "read_results"),
     Destination("/dashboard/audit", "Audit", "audit"),
@@ -74,8 +85,36 @@ def page(request: Request, signed: Signed | None, template: str, status: int = 2
         "places": places,
         **{name: f"{root}{path}" for name, path in versions().items()},
     }
-    html = _environment().get_template(template).render(told | shown)
-    return HTMLResponse(html, status, PAGE_HEADERS)
+    return SlicedPage(template, told | shown, status)
+
+
+class SlicedPage(HTMLResponse):
+    """A page that is rendered as it is sent, a little at a time: visitors are assigned by the same worker meanwhile."""
+
+    def __init__(self, template: str, told: Mapping[str, Any], status: int) -> None:
+        super().__init__(b"", status, PAGE_HEADERS)
+        self._pieces = _environment().get_template(template).generate(told)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Raises what the template raises before anything is sent."""
+        found: list[str] = []
+        since = time.perf_counter()
+        for piece in self._pieces:
+            found.append(piece)
+            if time.perf_counter() - since > SLICE_SECONDS:
+                await asyncio.sleep(0)
+                since = time.perf_counter()
+        self._settle(found)
+        await super().__call__(scope, receive, send)
+
+    def whole(self) -> "SlicedPage":
+        """The same at once, for who sends its body otherwise."""
+        self._settle(self._pieces)
+        return self
+
+    def _settle(self, pieces: Iterable[str]) -> None:
+        self.body = unbroken("".join(pieces)).encode()
+        self.headers["content-length"] = str(len(self.body))
 
 
 def root_of(request: Request) -> str:
@@ -89,13 +128,16 @@ async def answered(worker: Resources, signed: Signed, query: Query) -> Any:
     return msgspec.json.decode((await analysed_for(signed.email, worker, query)).body)
 
 
-async def answered_soon(worker: Resources, signed: Signed, query: Query) -> Any:
-    """The same; where it takes longer what was answered in the last minutes, else None. It is computed on then."""
+async def answered_soon(worker: Resources, signed: Signed, query: Query, *, young: float = 0.0) -> Any:
+    """The same; where it takes longer what was answered in the last minutes, else None. It is computed on then.
+
+    What was answered in the last `young` seconds is not asked for again.
+    """
     catalogs = worker.catalogs
     question = PageQuestion(query, (catalogs.catalog.version, *map(str, catalogs.errors)))
     ask = partial(worker.analysis.ask, query, f"{signed.email}, for a page")  # what is quick waits behind none of these
     try:
-        answer = await worker.reads.within(question, ask, PATIENCE_SECONDS)
+        answer = await worker.reads.within(question, ask, PATIENCE_SECONDS, young=young)
     except AnalysisError as error:
         raise refusal_told(error) from None
     return None if answer is None else msgspec.json.decode(answer.body)

@@ -1,5 +1,6 @@
 """How what an answer says is said on a page: numbers by the metric that they are of, codes in words, moments."""
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any, Final
@@ -56,6 +57,16 @@ METHODS: Final = {
     "fixed": "Fixed: one look, when the plan is over; what is seen before decides nothing.",
     "bayesian": "Bayesian: the interval holds the effect with the probability that it says.",
 }
+
+
+GLUE: Final = "\u00a0"  # a space at which no line ends
+PERCENT: Final = re.compile(r"(?<=[0-9]) %(?=[^<>]*<(?!/(?:code|pre|textarea)\b))")
+"""A number's own sign in all that is read: not inside a tag, nor in what has to stay letter by letter."""
+
+
+def unbroken(page: str) -> str:
+    """A page whose numbers are never parted from their `%` at the end of a line: each `9.3 %` is one word."""
+    return PERCENT.sub(f"{GLUE}%", page)
 
 
 def moment_said(text: str | None) -> str:

@@ -1,4 +1,5 @@
-// Every page works without this: it refreshes what stands on a page once a minute, until somebody switches that off.
+// Every page works without this: it refreshes what stands on a page once a minute, until somebody switches that off,
+// and checks a draft while it is typed.
 const EVERY_MS = 60000
 const main = document.querySelector('main')
 const footer = document.querySelector('body > footer')
@@ -31,4 +32,36 @@ if (main.querySelector('[data-refresh]') && footer) {
   footer.append(line)
   box.addEventListener('change', () => sessionStorage.setItem('refresh', box.checked ? 'on' : 'off'))
   setInterval(() => { if (box.checked) refresh().catch(() => {}) }, EVERY_MS)
+}
+
+const draft = document.querySelector('form[data-check]')
+const TYPED_MS = 500
+
+function tell(page) {
+  for (const now of draft.querySelectorAll('.wrong')) {
+    const told = page.getElementById(now.id)?.textContent ?? ''
+    if (now.textContent !== told) now.textContent = told
+    const field = document.getElementById(now.id.slice(0, -'-wrong'.length))
+    if (told.trim()) field?.setAttribute('aria-invalid', 'true')
+    else field?.removeAttribute('aria-invalid')
+  }
+  const said = page.getElementById('said')
+  if (said) document.getElementById('said').replaceChildren(...said.childNodes)
+}
+
+if (draft) {
+  let waits = 0
+  let asked = new AbortController()
+  draft.addEventListener('input', () => {
+    clearTimeout(waits)
+    asked.abort()
+    waits = setTimeout(async () => {
+      asked = new AbortController()
+      const body = new URLSearchParams([...new FormData(draft), ['quick', 'yes']])
+      const answer = await fetch(draft.action, { method: 'POST', body, signal: asked.signal }).catch(() => null)
+      if (!answer?.ok || answer.redirected) return
+      const text = await answer.text().catch(() => null)
+      if (text !== null) tell(new DOMParser().parseFromString(text, 'text/html'))
+    }, TYPED_MS)
+  })
 }

@@ -16,8 +16,9 @@ from app.answers.operations import (
     RefusedAnswer,
 )
 from app.answers.recommender import RecommenderReport
+from app.answers.refusals import RefusalCode
 from app.answers.sdks import GrowthBookFeatures, GrowthBookRefused, RudderStackSettings, SegmentSettings
-from app.answers.steering import OrderAnswer, PreviewLinkMade, ShareList, ShareMade
+from app.answers.steering import OrderAnswer, PreviewLinkMade, ShareList, ShareMade, SurveyLinkMade
 from app.answers.visitors import (
     BadProducts,
     Done,
@@ -39,14 +40,15 @@ from app.answers.visitors import (
 from app.describing.types import Forms, ServedTypes
 from app.glossary.entries import Explained
 from app.worker.recommendations import ListAnswer
+from events.causes import StoreCause
 from experiments.answers.arrivals import EventNames, EventRows
 from experiments.answers.brief import BriefReadout
 from experiments.answers.comparison import Methods
+from experiments.answers.customers import CustomerExperience
 from experiments.answers.encoding import METHODS, OPTIONAL, OWN_NAMES
 from experiments.answers.readout import Readout
 from experiments.answers.reports import (
     ComparisonRows,
-    CustomerExperience,
     ExperimentAnswer,
     ExperimentList,
     HoldoutList,
@@ -80,7 +82,8 @@ SERVED: Final[tuple[Any, ...]] = (
     PreviewLinkMade,
     Done, Tracked, Personalized, RecommendedList, ListAnswer, Flag, Flags, OfrepFailure, VisitorIssued,
     PersonErased, PersonCounted, PersonHeld, SeveralMeant, ProblemAnswer, BadProducts, ProductsTaken, RecommenderReport,
-    GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList,
+    GrowthBookFeatures, GrowthBookRefused, SegmentSettings, RudderStackSettings, ShareMade, ShareList, RefusalCode,
+    StoreCause, SurveyLinkMade,
 )  # fmt: skip
 HEAD: Final = """\
 # Glossary

@@ -43,7 +43,7 @@ PLAIN: Final[Mapping[Any, Schema]] = {
     NoneType: {"type": "null"},
     datetime: {"type": "string", "format": "date-time"},
     date: {"type": "string", "format": "date"},
-    Any: {"type": ["object", "array", "string", "number", "boolean", "null"]},
+    Any: {"type": ["object", "array", "string", "number", "boolean", "null"], "items": {"description": "Any JSON."}},
 }
 WRAPPERS: Final = (Annotated, NotRequired, Required, ClassVar, Final)
 HERE: Final = "Here: "
@@ -222,7 +222,7 @@ class ServedTypes:
         if alias is None or len(words) < len(values):
             for value in words:  # of a type that has no name: nothing stands there but the words
                 self.named.setdefault(value, []).append("Literal")
-            return {"enum": list(values)}
+            return dict(PLAIN[bool]) if values[0] is True else {"enum": list(values)}  # generators read no such enum
         for value in words:
             self._explain(value, alias.name, alias.told)
         if self._reference(alias.name, values) is None:

@@ -46,6 +46,18 @@ def schemas() -> Mapping[str, Any]:
 
 
 @cache
+def sentences_in(where: str) -> Mapping[str, str]:
+    """The sentence of each name that this type explains, though the word may mean another thing elsewhere."""
+    found: dict[str, str] = {}
+    for entry in entries():
+        own = (said for types, said in entry.elsewhere.items() if where in types.split(", "))
+        said = entry.description if entry.where == where else next(own, None)
+        if said is not None:
+            found[entry.name] = said
+    return found
+
+
+@cache
 def descriptions() -> Mapping[str, str]:
     """The sentence of each name."""
     return {entry.name: entry.description for entry in entries()}

@@ -13,7 +13,7 @@ JSON = dict[str, Any]
 
 JSON_TYPE: Final = "application/json"
 BINARY: Final = "application/octet-stream"
-FILES: Final = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson")
+FILES: Final = ("text/csv", "application/vnd.apache.parquet", "application/x-ndjson", "image/gif")
 EXAMPLES: Final = Path(__file__).with_name("examples.json")
 
 
@@ -82,6 +82,9 @@ OPERATIONS: Final[Mapping[str, AnsweredOperation]] = {
     "GET /v1/shares": _named("getShares", "ShareList"),
     "DELETE /v1/shares/{id}": _named("deleteShare"),
     "GET /share/{token}": _named("getSharedReport"),
+    "POST /v1/surveys/links": _named("makeSurveyLink", "SurveyLinkMade", status="201"),
+    "GET /survey/{token}": _named("getSurvey"),
+    "POST /survey/{token}": _named("answerSurvey"),
     "GET /v1/results": _named("getAllResults", "ComparisonRows"),
     "GET /v1/program": _named("getProgram", "Program"),
     "GET /v1/holdouts": _named("getHoldouts", "HoldoutList"),
@@ -113,12 +116,31 @@ PROBLEMS: Final[Mapping[str, Mapping[str, str]]] = {  # problems that say more t
 }  # fmt: skip
 
 
+SHOWN: Final[Mapping[str, str]] = {  # what stands in an address for example, by the place in it
+    "/v1/experiments/{key}": "free-shipping-banner",
+    "/v1/holdouts/{key}": "q1-global",
+    "/v1/projects/{key}": "pk_demo",
+    "/v1/recommendations/{product_id}": "sku-17",
+    "/v1/visitors/{identifier}": "v-1",
+    "/v1/users/{identifier}": "u-1",
+    "/v1/shares/{id}": "5f2c9f6a0d1e",
+    "/share/{token}": "TOKEN-OF-THE-LINK",
+    "/survey/{token}": "TOKEN-OF-THE-LINK",
+    "/resonate-{hash}": "0123456789abcdef",
+    "/resonate-parts-{hash}": "0123456789abcdef",
+}
+
+
 def with_answers(method: str, path: str, operation: JSON) -> None:
-    """Gives an operation its name, and its JSON answers their types and examples; its files are binary too."""
+    """Gives an operation its name, its address an example, and its JSON answers their types and examples; its files are
+    binary too."""
     name = f"{method.upper()} {path}"
     known = OPERATIONS[name]
     operation.setdefault("security", [])
     operation["operationId"] = known.name
+    for each in operation.get("parameters", ()):
+        if each["in"] == "path" and "example" not in each:
+            each["example"] = SHOWN[path[: path.index("}") + 1]]
     as_file(operation.get("requestBody", {}).get("content", {}))
     for status, shared in tuple(operation["responses"].items()):
         content: JSON = dict(shared.get("content", {}))

@@ -31,6 +31,8 @@ UPLOADS: Final[Mapping[str, int]] = {  # largest body of what is taken piece by 
 }
 # Read whole beyond what a form may have, so that its answer is a page: a browser that is cut off shows none.
 FORMS: Final = ("/dashboard/", 4 * 1024 * 1024)
+LOOKED_AT: Final = ("/dashboard", "/share")
+"""What people look at. Who asks for its head alone (HEAD) is answered as to GET, and the server leaves out the body."""
 EXCHANGE: Final = "resonate.exchange"
 Failing = Callable[[BaseException, Exchange], HttpAnswer]
 
@@ -49,6 +51,8 @@ class Cold:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
+        if scope["method"] == "HEAD" and path.startswith(LOOKED_AT):
+            scope = {**scope, "method": "GET"}
         exchange = Exchange.of(scope, self._access.ids)
         scope.setdefault("state", {})[EXCHANGE] = exchange
         pages: Pages = "keyed" if path.startswith(PAGE_PATHS) else "none"

@@ -2,8 +2,7 @@
 off its scale, an order that is worth nothing.
 """
 
-from collections.abc import Iterator, Sequence
-from math import inf
+from collections.abc import Sequence
 from time import monotonic
 from typing import Any, Final
 
@@ -13,7 +12,7 @@ from app.http.parameters import DEBUG, query_pairs
 from app.worker.resources import Resources
 from events.dialects.names import EXPERIMENT_VIEWED, ORDER_COMPLETED, VOCABULARY, meant_name
 from events.dialects.validation import Reading
-from events.records import SURVEY_ANSWERED, TRACK, Record
+from events.records import TRACK
 from experiments.catalog.heard import Heard
 from kit.suggestions import Names, did_you_mean
 
@@ -23,46 +22,33 @@ DEBUGGED: Final = b"debug=1"  # in every query that says so
 MOST_REMEMBERED: Final = 1_000
 MOST_SEARCHED: Final = 20  # names a second: strangers make up names, and what was meant takes a third of a millisecond
 LONGEST: Final = 100  # characters of a name that are told
-LOOKED_INTO: Final = frozenset({ORDER_COMPLETED, SURVEY_ANSWERED})
+WORTH_NOTHING: Final = (
+    "order_without_value",
+    "the order has no revenue, no total and no prices: it counts, and is worth nothing",
+)
 NEEDED: Final = {ORDER_COMPLETED: "properties.order_id", EXPERIMENT_VIEWED: "the experiment and its variant"}
 
 
 def hints_of(exchange: Exchange, reading: Reading, resources: Resources, grant: Grant) -> Hints:
-    """The hints of all events of a request, in their order: to a secret key, and to any with `?debug=1`.
+    """The hints of all events of a request, in their order: to a secret key, and to any with `?debug=1`. Why an event
+    is in no figure everybody hears.
 
     Pages hear of no name that only the definitions know.
     """
+    hints: list[Hint] = [{"index": each.index, "code": each.code, "message": each.message} for each in reading.useless]
     if not grant.secret and (DEBUG, "1") not in query_pairs(exchange):
-        return ()
-    heard, hints = resources.heard, list[Hint]()
+        return hints
+    heard = resources.heard
     unread = heard.kept.get(Unread) or heard.kept.setdefault(Unread, Unread(heard))
     for place, record in enumerate(reading.records):
         if record.type != TRACK:
             continue
-        said = list(_looked_into(record, heard)) if record.event in LOOKED_INTO else []
+        said = [WORTH_NOTHING] if record.event == ORDER_COMPLETED and record.value is None else []
         if record.event not in heard.names:
             said.append(unread.told(record.event or "", secret=grant.secret))
         index = place if reading.places is None else reading.places[place]
         hints += [{"index": index, "code": code, "message": message} for code, message in said]
-    return hints
-
-
-def _looked_into(record: Record, heard: Heard) -> Iterator[tuple[str, str]]:
-    if record.event == ORDER_COMPLETED:
-        if record.value is None:
-            yield (
-                "order_without_value",
-                "the order has no revenue, no total and no prices: it counts, and is worth nothing",
-            )
-        return
-    survey = (record.properties or {}).get("survey")
-    if type(survey) is not str or not survey:
-        yield "survey_unnamed", "properties.survey is missing: no metric knows which survey was answered"
-        return
-    low, high = heard.scales.get(survey.casefold(), (-inf, inf))
-    if record.value is not None and not low <= record.value <= high:
-        scale = f"{survey[:LONGEST]!r} goes from {low:g} to {high:g}, this is {record.value:g}"
-        yield "score_off_scale", f"the score is off its scale and does not count: {scale}"
+    return sorted(hints, key=lambda hint: hint["index"])
 
 
 class Unread:

@@ -1,5 +1,6 @@
 """Events in the address of a picture, as e-mails and pages without scripts send them."""
 
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ GIF: Final = (
     b"\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
 )
 GIF_TYPE: Final = b"image/gif"
+EXAMPLE: Final = b'{"anonymousId": "v-1", "event": "Mail Opened", "messageId": "mail-7-v-1"}'
 PIXELS: Final = (TRACK, PAGE, IDENTIFY)
 OBJECT: Final = msgspec.json.Decoder(dict[str, Any])
 
@@ -70,11 +72,13 @@ def _instead(_stored: HttpAnswer) -> HttpAnswer:
 
 def pixel_paths(security: Any, failures: Mapping[str, Any]) -> dict[str, Any]:
     """What the OpenAPI says of the pictures; `failures` are the other answers."""
-    said = {"data": "Base64 of the event as JSON, or the JSON itself.", "writeKey": "A publishable key."}
+    said = {"data": ("Base64 of the event as JSON, or the JSON itself.", b64encode(EXAMPLE).decode()),
+            "writeKey": ("A publishable key.", "pk_demo")}  # fmt: skip
     parameters = [
-        {"name": name, "in": "query", "required": True, "schema": {"type": "string"}, "description": words}
-        for name, words in said.items()
-    ]
+        {"name": name, "in": "query", "required": True, "schema": {"type": "string"}, "description": words,
+         "example": example}
+        for name, (words, example) in said.items()
+    ]  # fmt: skip
     picture = {"description": "A picture of one dot, also where the event was refused.",
                "content": {GIF_TYPE.decode(): {"schema": {"type": "string"}}}}  # fmt: skip
     return {

@@ -87,6 +87,7 @@ def arrival(exchange: Exchange, resources: Resources, grant: Grant, named: Named
         site=grant.site,
         judge=partial(weighed_exposure, resources, grant),
         keeps_evaluations=resources.settings.keep_feature_evaluations,
+        scales=resources.heard.scales,
     )
 
 
@@ -95,7 +96,7 @@ def store(exchange: Exchange, reading: Reading, resources: Resources, grant: Gra
     exchange.events = len(reading.records)
     if reading.gone:
         resources.forget_cookie(exchange)
-    is_hinted = grant.secret or DEBUGGED in exchange.scope["query_string"]
+    is_hinted = grant.secret or reading.useless or DEBUGGED in exchange.scope["query_string"]
     hints = hints_of(exchange, reading, resources, grant) if is_hinted else ()
     if named.unsettled:
         return _settled(reading, resources, hints, named)
@@ -180,7 +181,8 @@ def _count(resources: Resources, reading: Reading, records: Sequence[Record], du
             telemetry.events(outcome, sum(getattr(record, outcome) for record in odd))
     if duplicates:
         telemetry.events("duplicate", duplicates)
-    if reading.refusals or reading.repairs or reading.dropped:
+    if reading.refusals or reading.repairs or reading.dropped or reading.useless:
+        telemetry.events("unusable", len({each.index for each in reading.useless}))
         telemetry.events("rejected", len(reading.refusals))
         telemetry.events("repaired", len({repair.index for repair in reading.repairs}))
         telemetry.events("dropped", reading.dropped)

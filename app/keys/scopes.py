@@ -36,7 +36,7 @@ OPEN: Final = frozenset(  # without a key
     {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/llms.txt",
      "/guides/{name:path}.md", "/resonate-{hash}.js",
      "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js",
-     "/dashboard/icon.svg", "/dashboard/sign-in", "/share/{token}"}
+     "/dashboard/icon.svg", "/dashboard/sign-in", "/share/{token}", "/survey/{token}"}
 )  # fmt: skip
 
 ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
@@ -55,6 +55,7 @@ ROUTES: Final[Mapping[KeyScope, tuple[str, ...]]] = {
         *(f"POST /rudder/v1/{kind}" for kind in ("track", "page", "screen", "identify", "group", "alias", "batch")),
         *(f"GET /v1/pixel/{kind}" for kind in ("track", "page", "identify")),
         "POST /v1/import",
+        "POST /v1/surveys/links",
         "POST /beacon/v1/batch",
         "POST /v1/engagement",
         "POST /track",
@@ -131,9 +132,22 @@ BY_ROUTE: Final[Mapping[str, KeyScope]] = {route: scope for scope, routes in ROU
 
 PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their session; no key opens them
     "GET /dashboard": "read_results",
+    "GET /dashboard/new": "export",
+    "POST /dashboard/new/check": "export",
+    "POST /dashboard/new/save": "export",
+    "POST /dashboard/new/download": "export",
+    "GET /dashboard/plan": "read_results",
+    "GET /dashboard/program": "read_results",
     "GET /dashboard/metrics": "read_results",
     "GET /dashboard/events": "read_results",
     "POST /dashboard/events/visitor": "read_people",
+    "GET /dashboard/visitor": "read_people",
+    "POST /dashboard/visitor/look": "read_people",
+    "POST /dashboard/visitor/preview": "erase",
+    "POST /dashboard/visitor/erase": "erase",
+    "GET /dashboard/cx": "read_results",
+    "GET /dashboard/recommendations": "read_results",
+    "POST /dashboard/recommendations/visitor": "read_people",
     "GET /dashboard/operations": "read_results",
     "GET /dashboard/glossary": "read_results",
     "GET /dashboard/glossary/{name}": "read_results",
@@ -151,6 +165,8 @@ PAGES: Final[Mapping[str, PersonScope]] = {  # what a person needs, by their ses
     "POST /dashboard/settings/link": "people",
     "POST /dashboard/settings/role": "people",
     "POST /dashboard/settings/remove-person": "people",
+    "POST /dashboard/settings/new-key": "people",
+    "POST /dashboard/settings/revoke-key": "people",
     "GET /dashboard/experiments/{key}/report": "read_results",
     "GET /dashboard/shares": "export",
     "POST /dashboard/shares/new": "export",

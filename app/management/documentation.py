@@ -1,5 +1,6 @@
 """The OpenAPI document, and as `/docs` one plain page of it, without scripts and without anything from elsewhere."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
@@ -9,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Depends, FastAPI, Request
 from fastapi.responses import HTMLResponse, Response
 
+from app.glossary.calls import PUBLISHABLE_KEY, SECRET_KEY, call_of
 from app.glossary.operations import answer_schemas, with_answers
 from app.management.openapi import ERRORS, JSON, PROBLEM, SECURITY, hot_components, hot_paths
 from app.management.openapi_sdks import sdk_paths
@@ -23,13 +25,19 @@ PAGE_HEADERS: Final = {
 STYLE: Final = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 2rem auto; padding: 0 1rem; color: #1c2127 }
 h2 { margin-top: 2.5rem; border-bottom: 1px solid #d5dae0 } code, pre { font-family: ui-monospace, monospace }
-summary { cursor: pointer; padding: .4rem 0 } summary b { display: inline-block; min-width: 4.5rem; color: #0b6bcb }
-pre { background: #f4f6f8; padding: .8rem; overflow: auto; border-radius: .4rem } dt { font-weight: 600 }
-@media (prefers-color-scheme: dark) { body { background: #15181c; color: #e3e6ea } pre { background: #20252b } }
+body { overflow-wrap: anywhere } h3 { margin-top: 2rem; font-weight: 400 } h4 { margin: 1rem 0 0; font-size: .9rem }
+nav ul { list-style: none; padding-left: 1rem } nav a, h3 a { color: inherit } b { color: #0a5cb0; font-weight: 600 }
+pre { background: #f4f6f8; padding: .8rem; overflow: auto; border-radius: .4rem; max-height: 24rem; margin: .4rem 0 }
+dt { font-weight: 600 } :target { background: #fff3c4 }
+@media (prefers-color-scheme: dark) {
+  body { background: #15181c; color: #e3e6ea } pre { background: #20252b } b { color: #7cb7ff }
+  :target { background: #4a3f12 }
+}
 """
 
 
-OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/share/{token}")
+NAMED: Final = re.compile(r"`([^`]+)`")
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/share/{token}", "/survey/{token}")
 SHORT_NAMES: Final = tuple(f"/v1/{letter}" for letter in "tpsigab")  # served, and the same as the names in full
 COLD_ERRORS: Final[Mapping[str, str]] = {
     **ERRORS,
@@ -112,37 +120,78 @@ async def style() -> Response:
     return Response(STYLE, media_type="text/css", headers=PAGE_HEADERS)
 
 
-def document(description: dict[str, Any]) -> str:
-    """The whole page: operations by tag, each with its parameters, an example body and its answers."""
-    tags: dict[str, list[str]] = {}
+def document(description: JSON) -> str:
+    """The whole page: what there is, then operations by tag, each with its calls, its parameters and its answers.
+
+    Nothing is folded away, so that a browser finds all of it; each operation has its name as its anchor.
+    """
+    tags: dict[str, list[tuple[str, str]]] = {}
     for path, operations in description["paths"].items():
         for method, operation in operations.items():
-            parameters = "".join(
-                f"<dt><code>{escape(each['name'])}</code> ({escape(each['in'])})</dt>"
-                f"<dd>{escape(each.get('description', ''))}</dd>"
-                for each in operation.get("parameters", [])
+            listed = (
+                f'<li><a href="#{operation["operationId"]}"><b>{method.upper()}</b> <code>{escape(path)}</code></a> '
+                f"{_words(operation['summary'])}"
             )
-            answers = "".join(
-                f"<dt>{escape(status)}</dt><dd>{escape(answer.get('description', ''))}{_examples(answer)}</dd>"
-                for status, answer in operation.get("responses", {}).items()
-            )
-            tags.setdefault(operation.get("tags", ["Other"])[0], []).append(
-                f"<details><summary><b>{method.upper()}</b> <code>{escape(path)}</code> "
-                f"{escape(operation.get('summary', ''))}</summary>"
-                f"<p>{escape(operation.get('description', ''))}</p><dl>{parameters}</dl>"
-                f"{_examples(operation.get('requestBody', {}))}<dl>{answers}</dl></details>"
-            )
-    sections = "".join(f"<h2>{escape(tag)}</h2>{''.join(entries)}" for tag, entries in tags.items())
+            tags.setdefault(operation["tags"][0], []).append((listed, _operation(method, path, operation)))
+    contents = "".join(
+        f'<li><a href="#{_anchor(tag)}">{escape(tag)}</a><ul>{"".join(listed for listed, _ in each)}</ul>'
+        for tag, each in tags.items()
+    )
+    sections = "".join(
+        f'<section><h2 id="{_anchor(tag)}">{escape(tag)}</h2>{"".join(whole for _, whole in each)}</section>'
+        for tag, each in tags.items()
+    )
     info = description["info"]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{escape(info["title"])}: the HTTP API</title>'
         f'<meta name="viewport" content="width=device-width"><link rel="stylesheet" href="docs.css">'
-        f"<h1>{escape(info['title'])}</h1><p>{escape(info['description'])}</p>"
-        f'<p>Machine-readable: <a href="openapi.json">openapi.json</a></p>{sections}</html>'
+        f"<h1>{escape(info['title'])}</h1><p>{_words(info['description'])}</p>"
+        '<p>Machine-readable: <a href="openapi.json">openapi.json</a>. In the examples <code>SERVICE</code> is the '
+        f"address of the service, <code>{PUBLISHABLE_KEY}</code> the key of pages, <code>{SECRET_KEY}</code> that of "
+        "backends and analysts; JavaScript runs in pages and in node, Python asks with httpx.</p>"
+        f'<nav aria-label="Operations"><ul>{contents}</ul></nav><main>{sections}</main></html>'
     )
+
+
+def _anchor(tag: str) -> str:
+    return f"tag-{tag.lower().replace(' ', '-')}"
+
+
+def _operation(method: str, path: str, operation: JSON) -> str:
+    """One operation: what it is, how it is called, what it takes and answers."""
+    name, call = operation["operationId"], call_of(method, path, operation)
+    parameters = "".join(
+        f"<dt><code>{escape(each['name'])}</code> ({escape(each['in'])})</dt>"
+        f"<dd>{_words(each.get('description', ''))}</dd>"
+        for each in operation.get("parameters", [])
+    )
+    answers = "".join(
+        f"<dt>{escape(status)}</dt><dd>{_words(answer.get('description', ''))}{_examples(answer)}</dd>"
+        for status, answer in operation["responses"].items()
+    )
+    calls = "".join(
+        f"<h4>{language}</h4>{_block(text)}"
+        for language, text in (("curl", call.curl), ("JavaScript", call.javascript), ("Python", call.python))
+    )
+    return (
+        f'<article aria-labelledby="{name}"><h3 id="{name}"><a href="#{name}"><b>{method.upper()}</b> '
+        f"<code>{escape(path)}</code></a> {_words(operation['summary'])}</h3>"
+        f"<p>{_words(operation.get('description', ''))}</p>{calls}"
+        f"{'<h4>Parameters</h4><dl>' + parameters + '</dl>' if parameters else ''}"
+        f"<h4>Answers</h4><dl>{answers}</dl></article>"
+    )
+
+
+def _words(text: str) -> str:
+    """A description, with its names as such."""
+    return NAMED.sub(r"<code>\1</code>", escape(text))
+
+
+def _block(text: str) -> str:
+    return f'<pre tabindex="0">{escape(text)}</pre>'
 
 
 def _examples(part: dict[str, Any]) -> str:
     found = [each["example"] for each in part.get("content", {}).values() if "example" in each]
     texts = [msgspec.json.format(msgspec.json.encode(example), indent=2).decode() for example in found]
-    return "".join(f"<pre>{escape(text)}</pre>" for text in texts)
+    return "".join(map(_block, texts))

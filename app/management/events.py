@@ -47,7 +47,7 @@ CAUSE: Final[dict[str, Any]] = {
 REFUSED: Final[dict[int | str, Any]] = {
     200: {
         "description": "`rejected`: not stored; `repaired`: stored without what could not be used; `dropped`: of a "
-        "kind that nothing reads. `total` is of the rejected ones.",
+        "kind that nothing reads; `unusable`: stored, and in no figure. `total` is of the rejected ones.",
         "content": {
             "application/json": {
                 "schema": {

@@ -46,7 +46,7 @@ ASKED: Final[JSON] = {
     "properties": {
         "attributes": {"type": ["object", "null"], "additionalProperties": True},
         "forcedVariations": {"type": ["object", "null"], "additionalProperties": True},
-        "forcedFeatures": {"type": ["array", "null"]},
+        "forcedFeatures": {"type": ["array", "null"], "items": {"description": "A pair of a key and its value."}},
         "url": {"type": ["string", "null"], "maxLength": 2048},
     },
 }

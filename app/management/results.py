@@ -9,17 +9,18 @@ from app.analysis.queries import (
     AllResultsQuery,
     Detail,
     EventsQuery,
+    ExperienceAsked,
     ExperimentQuery,
     ExperimentsQuery,
     Form,
     HoldoutResultsQuery,
     HoldoutsQuery,
+    LoggedPlanQuery,
     MetricsQuery,
     NewPlanQuery,
     PlanQuery,
     ProgramReportQuery,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
@@ -27,7 +28,7 @@ from app.glossary.operations import BRIEF
 from app.http.errors import Problem
 from app.management.audit import Act, note
 from app.routes.dependencies import Asked, Secret, Worker, analysis_response
-from experiments.planning.assumptions import Assumptions, InvalidPlan, assumptions, plan_request
+from experiments.planning.assumptions import PARAMETERS, Assumptions, InvalidPlan, assumptions, plan_request
 
 router = APIRouter(tags=["Results"])
 
@@ -143,7 +144,7 @@ class PlanParameters(BaseModel):
     def said(self) -> Assumptions:
         """Raises Problem 400 that names each parameter that cannot be read."""
         try:
-            return assumptions(self.model_dump())
+            return assumptions(self.model_dump(include=set(PARAMETERS)))
         except InvalidPlan as error:
             raise Problem(400, "invalid_plan", str(error)) from None
 
@@ -151,17 +152,32 @@ class PlanParameters(BaseModel):
 Told = Annotated[PlanParameters, Query()]
 
 
+class NewPlanParameters(PlanParameters):
+    """The same, of a metric whose traffic and values the log knows."""
+
+    metric: str | None = _said(
+        "What is not said of its traffic, value and spread is that of the shop's log of 28 days.", "purchase_rate"
+    )
+
+    @property
+    def query(self) -> LoggedPlanQuery | NewPlanQuery:
+        """What the analysis is asked. Raises Problem 400."""
+        if self.metric:
+            return LoggedPlanQuery(self.metric, self.said)
+        try:
+            return NewPlanQuery(plan_request(self.said))
+        except InvalidPlan as error:
+            raise Problem(400, "invalid_plan", str(error)) from None
+
+
 @router.get("/v1/plan", summary="A test before any traffic: units and days for a lift, the smallest lift of some days")
-async def new_plan(_: Secret, asked: Asked, worker: Worker, told: Told) -> Response:
-    """`units_a_day` and `baseline` are needed. With `lift` the answer is days, with `days` the smallest lift, with both
-    the power, with neither a `table` for 7, 14, 28 and 56 days. `days` are of enrolment, `wait_days` follow until the
-    last unit's window has closed; of several variants the smallest comparison decides, and they share alpha.
+async def new_plan(_: Secret, asked: Asked, worker: Worker, told: Annotated[NewPlanParameters, Query()]) -> Response:
+    """`units_a_day` and `baseline` are needed, or a `metric` that the log knows. With `lift` the answer is days, with
+    `days` the smallest lift, with both the power, with neither a `table` for 7, 14, 28 and 56 days. `days` are of
+    enrolment, `wait_days` follow until the last unit's window has closed; of several variants the smallest comparison
+    decides, and they share alpha.
     """
-    try:
-        request = plan_request(told.said)
-    except InvalidPlan as error:
-        raise Problem(400, "invalid_plan", str(error)) from None
-    return await analysis_response(asked, worker, NewPlanQuery(request))
+    return await analysis_response(asked, worker, told.query)
 
 
 ResultsOfList = Annotated[
@@ -288,9 +304,37 @@ async def metrics(_: Secret, asked: Asked, worker: Worker) -> Response:
     return await analysis_response(asked, worker, MetricsQuery())
 
 
-@router.get("/v1/cx", summary="CSAT, NPS, CES and retention of the whole site, per day", responses=FLAT)
-async def satisfaction(_: Secret, asked: Asked, worker: Worker, form: FormQuery = "json") -> Response:
-    return await analysis_response(asked, worker, SatisfactionQuery(form))
+class ExperienceParameters(BaseModel):
+    """Which days, which KPIs, split by what, compared with what, and in which form."""
+
+    model_config = ConfigDict(frozen=True)
+
+    since: Day = Field(None, alias="from", description="The first shop day; without it 90 days are shown.")
+    until: Day = Field(None, alias="to", description="The last shop day, today without it.")
+    window: int = Field(28, ge=1, le=366, description="How many days each day of a series looks back.")
+    kpi: Name = Field(None, description="This KPI alone.", examples=["csat"])
+    survey: Name = Field(None, description="The answers to this survey alone, and with it the KPIs of surveys alone.")
+    by: Literal["channel", "device", "country", "survey"] | None = Field(
+        None, description="What else to split the KPIs by; levels with fewer than 20 answers are put together as `few`."
+    )
+    segment: Name = Field(None, description="Visitors of this segment of `segments.yaml` alone.")
+    compare: Literal["previous"] | None = Field(None, description="`previous`: with as many days just before.")
+    format: Form = Field("json", description="`csv` and `parquet`: rows per KPI, level and day, one without a day.")
+
+
+@router.get("/v1/cx", summary="Customers' experience: KPIs with intervals, and the journey", responses=FLAT)
+async def experience(
+    _: Secret, asked: Asked, worker: Worker, wanted: Annotated[ExperienceParameters, Query()]
+) -> Response:
+    """CSAT, NPS and CES by the last answer of each visitor to each survey; who came back and who bought again; how soon
+    tickets are answered and resolved, those still open included; and the stages of the journey. A change since the time
+    before is called one only where its interval excludes 0, all KPIs considered together.
+    """
+    query = ExperienceAsked(
+        wanted.since, wanted.until, wanted.window, wanted.kpi, wanted.survey, wanted.by, wanted.segment, wanted.compare,
+        wanted.format,
+    )  # fmt: skip
+    return await analysis_response(asked, worker, query)
 
 
 export_router = APIRouter(tags=["Export"])

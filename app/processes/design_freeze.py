@@ -22,10 +22,6 @@ from kit.child import Asked, ChildFailed
 
 if TYPE_CHECKING:
     from experiments.definitions.model import Experiment
-    from experiments.definitions.shop import Metric
-    from experiments.readout.planning import TrafficPlan
-    from experiments.readout.read import Readouts
-    from experiments.readout.study import ReadoutQuery
 
 
 logger = logging.getLogger("resonate.supervisor")
@@ -123,36 +119,12 @@ def share_of_everyone(experiment: "Experiment") -> float:
     return experiment.traffic[-1].share * (layer.end - layer.start if layer else 1.0)
 
 
-def site_plan(
-    readouts: "Readouts", experiment: "Experiment", *more: "Metric", query: "ReadoutQuery | None" = None
-) -> "TrafficPlan | None":
-    """The plan of an experiment that need not be served yet, from the whole site's traffic of the last 28 days.
-
-    Everyone seen counts, in the share that traffic lets in; who meets the audience is not known beforehand. `more` are
-    metrics that the served definitions need not hold.
-    """
-    from experiments.catalog.calendar import Calendar
-    from experiments.cube.scope import Site
-    from experiments.readout.planning import traffic_plan
-    from experiments.readout.study import ReadoutQuery, StudiedMetric, Study
-    from kit.time import microseconds
-
-    catalog = readouts.archive.latest()
-    chosen = [catalog.metrics[name] for name in experiment.metrics if name in catalog.metrics]
-    metrics = [*more] or chosen or [catalog.metrics[name] for name in sorted(catalog.metrics)[:1]]
-    studied = tuple(StudiedMetric(metric, "goal", post_hoc=False) for metric in metrics)
-    calendar = Calendar(experiment.status, experiment.start, experiment.end, (), 0)
-    study = Study(experiment, catalog.shop, studied, "", 0, calendar)
-    query = query or ReadoutQuery()
-    since = microseconds(readouts.as_of(query) - LOOKBACK)
-    return readouts.observe(study, query, (), traffic_plan(study, "site"), site=Site(since))
-
-
 def answer_traffic(data: Path, question: Any) -> float | None:
     """The units of the whole site on a day before a moment, as an experiment tells units apart; None: too few.
 
     `question` is what `SiteTraffic` asks its process: the experiment as JSON, and the moment.
     """
+    from app.analysis.site_history import site_plan
     from events.engines.duckdb import EventLog
     from experiments.catalog.reader import CatalogReader, NoCatalog
     from experiments.definitions.model import Experiment, TrafficStep

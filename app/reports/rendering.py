@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from app.dashboard.charts import Forest, Series, forest, series
+from app.dashboard.saying import unbroken
 from app.reports.pieces import Chart, ReportPage, ReportSection, ReportTable
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ AT_A_START: Final = re.compile(r"^(\s*\d*)(?=[-+=]|(?<=\d)[.)](?:\s|$))")
 
 def html(report: ReportPage) -> str:
     """The file, at most 200 kB of it."""
-    return _environment().get_template("report.html").render(report=report, style=_style(), drawn=_drawn)
+    return unbroken(_environment().get_template("report.html").render(report=report, style=_style(), drawn=_drawn))
 
 
 def page_saying(said: str) -> str:

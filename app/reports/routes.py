@@ -191,7 +191,7 @@ async def shared(token: Token, _: Anyone, worker: Worker) -> Response:
     try:
         found = await opened_link(worker, token)
         if found is None:
-            raise Problem(404, "unknown_share", "")
+            raise Problem(404, "unknown_share", "there is no such link to a report")
         answer = await reported_soon(f"share {found.id}", worker, ReportQuery(found.experiment, found.at))
         if answer is None:
             return _page(503, page_saying(COMPUTING), {"retry-after": "5"})

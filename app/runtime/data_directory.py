@@ -76,6 +76,11 @@ class DataDirectory:
         return self.root / "secrets" / "previews.key"
 
     @property
+    def survey_key_file(self) -> Path:
+        """The key that links of surveys are sealed with; there from the first link on."""
+        return self.root / "secrets" / "surveys.key"
+
+    @property
     def people_file(self) -> Path:
         """Who may sign in, as what, and the links that are open; for the user of the service alone."""
         return self.root / "people.json"

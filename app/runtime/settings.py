@@ -34,6 +34,12 @@ TokenAlgorithm = Literal["HS256", "EdDSA"]
 Network = IPv4Network | IPv6Network
 
 
+NO_COUNTRY: Final = (
+    "set RESONATE_COUNTRY_HEADER to the header of your proxy, such as CF-IPCountry, and RESONATE_TRUSTED_PROXIES, or"
+    " let your pages say it: resonate.attributes({country: …})"
+)
+
+
 class SettingsError(Exception):
     """Values of the environment that cannot be used; one line each, all at once."""
 
@@ -271,6 +277,11 @@ class Settings(BaseSettings):
         """Whether pages reach the service by an address that is not this machine alone."""
         host = None if self.public_url is None else urlsplit(self.public_url).hostname
         return host is not None and host != "localhost" and not host.startswith("127.") and host != "::1"
+
+    @property
+    def untold(self) -> Mapping[str, str]:
+        """The attributes that nobody tells the pages of this service, with what to do about it."""
+        return {} if self.country_header and self.trusted_proxies else {"country": NO_COUNTRY}
 
     @property
     def connections_per_network_and_worker(self) -> int:

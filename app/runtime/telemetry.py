@@ -19,6 +19,7 @@ STATUSES: Final = (200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 4
 LATENCY_SECONDS: Final = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 10.0, 60.0)
 EVENT_OUTCOMES: Final = (
     "stored", "duplicate", "rejected", "quarantined", "bot", "forged", "refused", "repaired", "dropped",
+    "unusable",
 )  # fmt: skip
 EXPOSURE_OUTCOMES: Final = ("logged", "unlogged", "refused")
 TROUBLES: Final = (

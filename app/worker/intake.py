@@ -40,6 +40,7 @@ logger = logging.getLogger("resonate.events")
 REJECTED: Final[Outcome] = "rejected"
 REPAIRED: Final[Outcome] = "repaired"
 DROPPED: Final[Outcome] = "dropped"
+UNUSABLE: Final[Outcome] = "unusable"
 ROUTE: Final = "GET /v1/events/rejected"
 REQUEST: Final = "request"
 SEGMENT: Final = "segment"
@@ -78,6 +79,8 @@ class IntakeTold:
             self._remarked(REJECTED, reading.dialect, reading.refusals)
         if reading.repairs:
             self._remarked(REPAIRED, reading.dialect, reading.repairs)
+        if reading.useless:
+            self._remarked(UNUSABLE, reading.dialect, reading.useless)
         if reading.dropped:
             counts = {(NOTHING_READS_IT, "event"): reading.dropped - reading.alone,
                       (USER_ALONE, VISITORS.get(reading.dialect, "anonymousId")): reading.alone}  # fmt: skip

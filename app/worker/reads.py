@@ -45,11 +45,16 @@ class Reads:
         self._under_way: dict[PageQuestion, asyncio.Future[Outcome]] = {}
         self._kept: OrderedDict[PageQuestion, KeptAnswer] = OrderedDict()
 
-    async def within(self, question: PageQuestion, ask: Ask, seconds: float) -> AnalysisAnswer | None:
+    async def within(
+        self, question: PageQuestion, ask: Ask, seconds: float, *, young: float = 0.0
+    ) -> AnalysisAnswer | None:
         """The answer; where it takes longer that of the same question from the last five minutes, else None.
 
-        Then it is computed on, for whoever asks again. Raises AnalysisError with what was refused.
+        Then it is computed on, for whoever asks again. One that is no older than `young` seconds is not asked for anew.
+        Raises AnalysisError with what was refused.
         """
+        if young and (known := self._last(question, young)):
+            return known
         told = self._under_way.get(question)
         if told is None:
             told = self._under_way[question] = asyncio.get_running_loop().create_future()
@@ -79,6 +84,6 @@ class Reads:
         while len(self._kept) > MOST_KEPT:
             self._kept.popitem(last=False)
 
-    def _last(self, question: PageQuestion) -> AnalysisAnswer | None:
+    def _last(self, question: PageQuestion, seconds: float = KEPT_SECONDS) -> AnalysisAnswer | None:
         kept = self._kept.get(question)
-        return kept.answer if kept is not None and self._clock() - kept.at < KEPT_SECONDS else None
+        return kept.answer if kept is not None and self._clock() - kept.at < seconds else None

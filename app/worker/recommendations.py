@@ -138,15 +138,20 @@ class LiveRecommender:
             rules=usual.rules,
         )
 
-    async def lists(self, requests: Sequence[ListRequest]) -> list[ListAnswer]:
-        """The answers to requests of one visitor; what they bought lately is read once for all of them."""
+    async def lists(self, requests: Sequence[ListRequest], *, counted: bool = True) -> list[ListAnswer]:
+        """The answers to requests of one visitor; what they bought lately is read once for all of them.
+
+        A list that somebody looks at to see what would be shown is not `counted`: it is no visitor's.
+        """
         recent = NO_HISTORY
         if self._publication is not None and requests and requests[0].people:
             recent = await self._history.recent(requests[0].people)
         purchases = tuple([PastPurchase(each.product_id, each.time / DAY_US) for each in recent.purchases])
         history = None if recent.available else "unavailable"
         return [
-            self._answer(msgspec.structs.replace(request, purchases=purchases), secrets.token_hex(10), history)
+            self._answer(
+                msgspec.structs.replace(request, purchases=purchases), secrets.token_hex(10), history, counted=counted
+            )
             for request in requests
         ]
 
@@ -155,14 +160,17 @@ class LiveRecommender:
         etag = hashlib.blake2b(repr((self.versions, request)).encode(), digest_size=12).hexdigest()
         return self._answer(request, f"p{etag}"), f'"{etag}"'
 
-    def _answer(self, request: ListRequest, unique: str, history: str | None = None) -> ListAnswer:
+    def _answer(
+        self, request: ListRequest, unique: str, history: str | None = None, *, counted: bool = True
+    ) -> ListAnswer:
         """The list by what serves now, an empty one before anything is published."""
         strategy, model_version, ranking = request.strategy, None, Ranking((), "popular")
         if self._publication is not None:
             model_version = self._publication.versions[0]
             ranking = self._publication.ranking(request, time.time())
         fallback = None if strategy == "popular" else ranking.fallback
-        self._telemetry.recommended(strategy, fallback is not None, len(ranking.items))
+        if counted:
+            self._telemetry.recommended(strategy, fallback is not None, len(ranking.items))
         name = f"{strategy}.{fallback or NONE}.{model_version or NONE}.{unique}"
         return ListAnswer(name, strategy, model_version, ranking.items, fallback, history)
 

@@ -16,7 +16,7 @@ from events.dialects.fields import (
 )
 from events.dialects.validation import Arrival, EventRefused
 from events.libraries import told_library
-from events.records import ENGAGEMENT, REPAIRED, Record
+from events.records import ENGAGEMENT, Record
 from kit.time import DAY_SECONDS
 from kit.values import Unusable, identifier, kind_of, number
 
@@ -63,7 +63,7 @@ def beat(item: dict[str, Any], arrival: Arrival, consent: Consent) -> Record:
         authority=arrival.authority_of(visitor_id, user_id, item, consent),
         quarantined=arrival.impossible(when),
         properties={"seq": sequence, "final": final is True},
-        context=told_library(context) | ({REPAIRED: repaired_fields(notes)} if notes else {}) or None,
+        context=told_library(context) | repaired_fields(notes) or None,
     )
 
 

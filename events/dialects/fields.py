@@ -10,6 +10,7 @@ import msgspec
 from events.consent import NONE, USER_ALONE, Consent
 from events.dialects.validation import (
     CONSENT,
+    COUNTS_NOWHERE,
     MAX_DEPTH,
     NUMBER_TOO_LARGE,
     USER_TOKEN,
@@ -20,7 +21,7 @@ from events.dialects.validation import (
     check_bounds,
 )
 from events.permitted import OF_USERS, permitted
-from events.records import Record
+from events.records import REPAIRED, Record
 from events.scrubbing import Scrubber
 from kit.values import MAX_INTEGER, Unusable, first_identifier, identifier, kind_of, moment
 
@@ -168,9 +169,10 @@ def allowed(record: Record, consent: Consent) -> Record | None:
     return kept
 
 
-def repaired_fields(notes: Notes) -> list[str]:
-    """The fields of one event that could not be used, each once, as its row keeps them."""
-    return list(dict.fromkeys(finding.field for finding in notes))[:MOST_NAMED]
+def repaired_fields(notes: Notes) -> dict[str, Any]:
+    """The fields of one event that could not be used, each once, as the context of its row keeps them."""
+    fields = list(dict.fromkeys([each.field for each in notes if each.code not in COUNTS_NOWHERE]))
+    return {REPAIRED: fields[:MOST_NAMED]} if fields else {}
 
 
 def _without_large_numbers(value: Any, depth: int = 1) -> Any:

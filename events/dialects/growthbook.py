@@ -30,7 +30,7 @@ from events.dialects.validation import (
     Reading,
     ReadingOf,
 )
-from events.records import EVENT_NAME, LIBRARY, REPAIRED, TEST, TRACK, Record
+from events.records import EVENT_NAME, LIBRARY, TEST, TRACK, Record
 from kit.values import Unusable, first_identifier
 
 MAX_EVENTS: Final = 2_500
@@ -115,7 +115,7 @@ def read_event(item: dict[str, Any], arrival: Arrival) -> Record | None:
         authority=arrival.authority_of(visitor_id, user_id, {USER_TOKEN: token}, consent),
         quarantined=arrival.impossible(when),
         properties=(attributes if exposes else properties) or None,
-        context=kept | {REPAIRED: repaired_fields(notes)} if notes else kept,
+        context=kept | repaired_fields(notes) if notes else kept,
         **fields,
     )
     judged = weighed(record, None, consent, arrival) if exposes else record

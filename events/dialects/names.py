@@ -3,7 +3,7 @@
 from functools import lru_cache
 from typing import Final
 
-from events.records import SURVEY_ANSWERED
+from events.records import SURVEYS, TICKETS
 from events.scrubbing import name_of
 
 ORDER_COMPLETED: Final = "Order Completed"
@@ -20,8 +20,8 @@ VOCABULARY: Final = (
     "Checkout Step Viewed", "Checkout Step Completed", "Payment Info Entered", "Order Updated", ORDER_COMPLETED,
     ORDER_REFUNDED, "Order Cancelled", "Coupon Entered", "Coupon Applied", "Coupon Denied", "Coupon Removed",
     "Product Added to Wishlist", "Product Removed from Wishlist", "Wishlist Product Added to Cart", "Product Shared",
-    "Cart Shared", "Product Reviewed", "Recommendation Viewed", "Recommendation Clicked", SURVEY_ANSWERED,
-    EXPERIMENT_VIEWED,
+    "Cart Shared", "Product Reviewed", "Recommendation Viewed", "Recommendation Clicked", *sorted(SURVEYS),
+    EXPERIMENT_VIEWED, *sorted(TICKETS),
 )  # fmt: skip
 OTHER_WORDS: Final = {
     "completedorder": ORDER_COMPLETED, "purchase": ORDER_COMPLETED, "refund": ORDER_REFUNDED,

@@ -17,17 +17,18 @@ from events.dialects.fields import (
     members_of,
     message_identifier,
     needed_id,
-    noted,
     optional_text,
     repaired_fields,
     who_of,
 )
 from events.dialects.names import EXPERIMENT_VIEWED, FEATURE_EVALUATED, ORDERS, meant_name
+from events.dialects.service import told_of_survey, told_of_ticket
 from events.dialects.validation import (
     CONSENT,
     MAX_BATCH,
     MAX_EVENT_BYTES,
     MAX_NAME,
+    NOTHING_READS_IT,
     USER_TOKEN,
     Arrival,
     EventDropped,
@@ -45,11 +46,12 @@ from events.records import (
     PAGE,
     REPAIRED,
     SCREEN,
-    SURVEY_ANSWERED,
+    SURVEYS,
+    TICKETS,
     TRACK,
     Record,
 )
-from kit.values import Unusable, moment, number
+from kit.values import moment
 
 KINDS: Final = frozenset({TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS, ENGAGEMENT})
 OF_TRAITS: Final = frozenset({IDENTIFY, GROUP})
@@ -64,7 +66,6 @@ KNOWN_FIELDS: Final = frozenset(
 FORGOTTEN_CONTEXT: Final = frozenset({"userAgent", "userAgentData", USER_TOKEN, REPAIRED, EVENT_NAME, HASHED_ID})
 
 
-SCORES: Final = ("score", "value", "rating", "answer")
 ITEM: Final = msgspec.json.Decoder()
 
 
@@ -215,7 +216,7 @@ def _kept(
         kept = {**kept, "unknown_fields": mapping(unknown, "event", notes, arrival.scrubber)}
     if event is not None and event != item["event"]:
         kept = {**kept, EVENT_NAME: item["event"]}
-    return {**kept, REPAIRED: repaired_fields(notes)} if notes else kept
+    return {**kept, **repaired_fields(notes)} if notes else kept
 
 
 def _page_of(properties: dict[str, Any], page: Any, notes: Notes) -> list[str | None]:
@@ -290,37 +291,29 @@ def happened(
     if type(sent) is not str or not sent or len(sent) > MAX_NAME:
         raise EventRefused("missing_event", place, f"the event needs its name, text of 1 to {MAX_NAME} characters")
     if sent in FEATURE_EVALUATED and not arrival.keeps_evaluations:
-        raise EventDropped
+        raise EventDropped(NOTHING_READS_IT)
     name, notes = meant_name(sent), arrival.notes
     instead = message_id if arrival.authority is OF_BACKEND else None
     if name == sent:
-        _meaning(fields, name, properties, instead, notes)
+        _meaning(fields, name, properties, instead, arrival)
         return
     noted = len(notes)
     try:
-        _meaning(fields, name, properties, instead, notes)
+        _meaning(fields, name, properties, instead, arrival)
     except EventRefused:
         del notes[noted:]
         fields.clear()
         fields["type"] = TRACK
-        _meaning(fields, sent, properties, instead, notes)
+        _meaning(fields, sent, properties, instead, arrival)
 
 
-def _meaning(fields: dict[str, Any], name: str, properties: dict[str, Any], instead: Any, notes: Notes) -> None:
+def _meaning(fields: dict[str, Any], name: str, properties: dict[str, Any], instead: Any, arrival: Arrival) -> None:
     fields["event"] = name
     if name == EXPERIMENT_VIEWED:
         exposure(fields, properties, "client")
-    elif name == SURVEY_ANSWERED:
-        fields["value"] = _score(properties, notes)
+    elif name in SURVEYS:
+        told_of_survey(fields, name, properties, arrival)
+    elif name in TICKETS:
+        told_of_ticket(name, properties, arrival)
     else:
-        commerce(fields, name, properties, notes, instead)
-
-
-def _score(properties: dict[str, Any], notes: Notes) -> float | None:
-    """The answer to a survey, by whichever of its names says a number."""
-    told = {name: number(properties[name]) for name in SCORES if name in properties}
-    found = next((score for score in told.values() if type(score) is float), None)
-    wrong = next(((name, score) for name, score in told.items() if isinstance(score, Unusable)), None)
-    if found is None and wrong is not None:
-        noted(notes, f"properties.{wrong[0]}", wrong[1])
-    return found
+        commerce(fields, name, properties, arrival.notes, instead)

@@ -12,7 +12,7 @@ import msgspec
 from events.authority import Authority
 from events.consent import NONE, PERSONAL, SILENT, USER_ALONE, Consent, Stated, UnknownConsent
 from events.dialects.user_agents import Client, joined_client
-from events.records import Record
+from events.records import SURVEY_SCALES, Record
 from events.scrubbing import Scrubber
 from kit.time import DAY_US
 from kit.values import MAX_INTEGER, identifier, kind_of
@@ -34,6 +34,19 @@ CONSENT_ATTRIBUTE: Final = "resonate.consent"  # the same among attributes
 TOKEN_ATTRIBUTE: Final = "resonate.user_token"  # the same among attributes
 
 
+SURVEY_UNNAMED: Final = "survey_unnamed"
+SCORE_MISSING: Final = "score_missing"
+SCORE_OFF_SCALE: Final = "score_off_scale"
+KIND_UNKNOWN: Final = "survey_of_no_kind"
+TICKET_UNNAMED: Final = "ticket_unnamed"
+TICKET_OF_PAGE: Final = "ticket_of_page"
+ANSWERED_BY_NOBODY: Final = "answered_by_nobody"
+COUNTS_NOWHERE: Final = frozenset(
+    {SURVEY_UNNAMED, SCORE_MISSING, SCORE_OFF_SCALE, KIND_UNKNOWN, TICKET_UNNAMED, TICKET_OF_PAGE, ANSWERED_BY_NOBODY}
+)
+"""Why a stored event is in no figure."""
+
+
 class EventRefused(Exception):
     """Why one event is not taken: an enumerated `code` and a sentence naming the `field` and what would be right."""
 
@@ -53,7 +66,7 @@ class EventDropped(Exception):
     than a visitor may be known.
     """
 
-    def __init__(self, code: str = NOTHING_READS_IT) -> None:
+    def __init__(self, code: str) -> None:
         self.code = code
         super().__init__(code)
 
@@ -109,6 +122,12 @@ class Refusal(Remark):
     __slots__ = ()
 
 
+class Useless(Remark):
+    """What keeps an event that is stored out of every figure."""
+
+    __slots__ = ()
+
+
 class Repair(Remark):
     """What of an event that is stored was left out or made usable."""
 
@@ -119,7 +138,8 @@ class Reading(msgspec.Struct, frozen=True):
     """What a request held: records to store, in order; the events that were refused; what was left out of those that
     were not; how many are gone, because nothing may be known of who sent them, and how many were `dropped`, of which
     those `alone` named a user where no more than a visitor may be known. `places` are the indexes of the records, None
-    where they are all that was sent. `dialect` is whose words the request was in.
+    where they are all that was sent. `dialect` is whose words the request was in. `useless` are the reasons why stored
+    events are in no figure.
     """
 
     records: list[Record]
@@ -130,6 +150,7 @@ class Reading(msgspec.Struct, frozen=True):
     places: Sequence[int] | None = None
     dialect: str = "segment"
     alone: int = 0
+    useless: list[Useless] = []
 
 
 ExposureCheck = Callable[[Record, str | None, Consent], Record | None]
@@ -142,7 +163,8 @@ class Arrival(msgspec.Struct, frozen=True):
     answers the authority of a page's event by its visitor, its user and its token; `token` is that of its batch.
     `scrubber` drops what may not be stored while the objects of an event are walked. `consent` is what the request says
     of all of them, and what holds where nothing is said. `judge` holds an exposure against what is served, by the id
-    that was hashed where that is another. `notes` are what of the event that is read now could not be used. Of a batch,
+    that was hashed where that is another. `notes` are what of the event that is read now could not be used. `scales`
+    says from where to where answers to surveys count, by their names in small letters. Of a batch,
     `sent_at` is when its sender sent it, by its clock.
     """
 
@@ -159,6 +181,7 @@ class Arrival(msgspec.Struct, frozen=True):
     consent: Stated = SILENT
     judge: ExposureCheck | None = None
     keeps_evaluations: bool = False  # of features, which no metric reads
+    scales: Mapping[str, tuple[float, float]] = SURVEY_SCALES
     notes: list[Finding] = []
     sent_at: int | None = None
 
@@ -194,7 +217,9 @@ class Arrival(msgspec.Struct, frozen=True):
 class ReadingOf:
     """The reading of one request while its events are read, one after the other."""
 
-    __slots__ = ("_alone", "_consent", "_dialect", "_dropped", "_left", "_notes", "_refusals", "_repairs", "read")
+    __slots__ = (
+        "_alone", "_consent", "_dialect", "_dropped", "_left", "_notes", "_refusals", "_repairs", "_useless", "read",
+    )  # fmt: skip
 
     def __init__(self, arrival: Arrival, dialect: str = "segment") -> None:
         self._dialect = dialect
@@ -204,6 +229,7 @@ class ReadingOf:
         self._left: set[int] = set()
         self._refusals: list[Refusal] = []
         self._repairs: list[Repair] = []
+        self._useless: list[Useless] = []
         self._dropped = self._alone = 0
 
     def leave(self, index: int, item: Mapping[str, Any], why: EventRefused | EventDropped) -> None:
@@ -229,18 +255,31 @@ class ReadingOf:
     def repaired(self, index: int, item: Mapping[str, Any]) -> None:
         """Of the event that was read last this much was left out; of one that is gone nothing is said."""
         for field, code, reason in self._notes if self.read[-1] is not None else ():
-            self._repairs.append(Repair.of(index, item, field, code, f"{field}: {reason}"))
+            if code in COUNTS_NOWHERE:
+                self._useless.append(Useless.of(index, item, field, code, f"{field}: {reason}"))
+            else:
+                self._repairs.append(Repair.of(index, item, field, code, f"{field}: {reason}"))
         self._notes.clear()
 
     def whole(self) -> Reading:
         """What the request held."""
         records = [record for record in self.read if record is not None]
         if not self._left and len(records) == len(self.read):
-            return Reading(records, self._refusals, self._repairs, dialect=self._dialect)
+            return Reading(records, self._refusals, self._repairs, dialect=self._dialect, useless=self._useless)
         indexes = [index for index in range(len(self.read) + len(self._left)) if index not in self._left]
         places = [index for index, record in zip(indexes, self.read, strict=True) if record is not None]
         gone = len(self.read) - len(records)
-        return Reading(records, self._refusals, self._repairs, gone, self._dropped, places, self._dialect, self._alone)
+        return Reading(
+            records,
+            self._refusals,
+            self._repairs,
+            gone,
+            self._dropped,
+            places,
+            self._dialect,
+            self._alone,
+            self._useless,
+        )
 
 
 def check_bounds(
@@ -257,9 +296,9 @@ def check_bounds(
             scrubber.drop(value)
         items = value.values()
     if depth > MAX_DEPTH or keys > MAX_KEYS:
-        deep = "too_deep", field, f"it is nested deeper than {MAX_DEPTH} levels"
-        many = "too_many_keys", field, f"it has more than {MAX_KEYS} keys"
-        raise EventRefused(*(deep if depth > MAX_DEPTH else many))
+        deep = "too_deep", f"it is nested deeper than {MAX_DEPTH} levels"
+        code, told = deep if depth > MAX_DEPTH else ("too_many_keys", f"it has more than {MAX_KEYS} keys")
+        raise EventRefused(code, field, told)
     for item in items:
         kind = type(item)
         if kind is str:

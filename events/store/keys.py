@@ -9,6 +9,11 @@ SESSIONS: Final = "resonate:sessions"  # of people who are signed in, by the dig
 LIBRARY: Final = "resonate"  # the function library (functions.lua)
 
 
+def survey_answers_key(day: str) -> str:
+    """Which of the links that end on a day (ISO, UTC) were answered: a hash of the links' ids. It goes with its day."""
+    return f"{{resonate:survey_answers}}:{day}"
+
+
 def events_key(shard: int) -> str:
     """The stream of a shard: one entry per flush, fields `n` (events), `e` (their JSON), `t`, `b`, `p` (sums)."""
     return f"{{{shard}}}:events"

@@ -32,7 +32,7 @@ NOTHING: Final = re.compile(r"(?!)")
 LONG_ID: Final = 6  # letters: a shorter one is found where it stands by itself, because any text has it somewhere
 PLACE: Final = re.compile(r"\[\d+\]")
 
-Outcome = Literal["rejected", "repaired", "dropped"]
+Outcome = Literal["rejected", "repaired", "dropped", "unusable"]
 OUTCOMES: Final[tuple[Outcome, ...]] = get_args(Outcome)
 
 
@@ -117,6 +117,11 @@ class RefusedEvents(msgspec.Struct):
     since: int
     outcomes: dict[Outcome, Tally] = msgspec.field(default_factory=lambda: {each: Tally() for each in OUTCOMES})
     days: dict[str, list[DaySum]] = {}
+
+    def __post_init__(self) -> None:
+        """A file of an older version knows fewer outcomes."""
+        for outcome in OUTCOMES:
+            self.outcomes.setdefault(outcome, Tally())
 
     def add(self, outcome: Outcome, cause: Cause, count: int, at: int, day: str) -> None:
         """So many more events of one cause, on this shop day."""

@@ -20,6 +20,7 @@ REMEDIES: Final[Mapping[str, str]] = {
     "number_too_large": "send numbers between −2⁶³ and 2⁶³, and what is an id as text",
     "invalid_time": "send times as 2026-01-20T09:00:00Z, or leave them out: then it is the time of arrival",
     "invalid_currency": "send the currency as a code of ISO 4217, as EUR",
+    "invalid_products": "send properties.products as a list of objects, each with its product_id, price and quantity",
     "invalid_field": "send the field as its message says",
     "unknown_consent": "send none, measure or personal as the consent",
     "unreadable_event": "send each event as a JSON object, in a batch as an item of its list",
@@ -40,6 +41,15 @@ REMEDIES: Final[Mapping[str, str]] = {
     "invalid_request": "send what its message asks for",
     "nothing_reads_it": "nothing is to be done; RESONATE_KEEP_FEATURE_EVALUATIONS=1 stores them all the same",
     "user_alone": ALONE_REMEDY,
+    "respelled": "nothing is to be done; docs/events.md has the names that are meant",
+    "number_as_text": "nothing is to be done; numbers need no quotes",
+    "survey_unnamed": "send properties.survey, the name of the survey",
+    "score_missing": "send properties.score, a number",
+    "score_off_scale": "send scores of nps from 0 to 10, of csat from 1 to 5, of ces from 1 to 7",
+    "survey_of_no_kind": "send properties.kind, nps, csat or ces, or name the survey in a metric",
+    "ticket_unnamed": "send properties.ticket_id, the id that the help desk gives the ticket",
+    "ticket_of_page": "let the help desk's webhook send tickets with a secret key (docs/recipes/helpdesk.md)",
+    "answered_by_nobody": "send properties.by, agent or bot, with Ticket Answered",
 }
 
 

@@ -271,43 +271,6 @@ class ComparisonRows(TypedDict):
     """Here: One row for each comparison."""
 
 
-class CustomerDay(TypedDict):
-    """One shop day of the whole site."""
-
-    date: date
-    """The shop day."""
-    csat: float | None
-    """Satisfaction: the share of answers of 4 and 5 among 1 to 5."""
-    nps: float | None
-    """Net promoter score, in points: the share of 9 and 10 less that of 0 to 6, times 100."""
-    ces: float | None
-    """Customer effort: the mean answer."""
-    retention_d7: float | None
-    """The share of the day's new visitors who came back between the 7th and the 14th day; null while two weeks have not
-    passed."""
-    csat_answers: int
-    """Answers that the satisfaction rests on."""
-    nps_answers: int
-    """Answers that the net promoter score rests on."""
-    ces_answers: int
-    """Answers that the customer effort rests on."""
-    new_visitors: int
-    """Visitors who were seen for the first time."""
-
-
-class CustomerExperience(TypedDict):
-    """Customers' experience of the whole site, per day.
-
-    As everywhere: `as_of`, `watermark`, `pending`.
-    """
-
-    as_of: datetime
-    watermark: datetime | None
-    pending: int | None
-    days: Sequence[CustomerDay]
-    """Here: A row for each shop day."""
-
-
 class Shipped(TypedDict):
     """A change that was shipped while a holdout was measured, with its own closed lift of the first metric.
 

@@ -263,12 +263,14 @@ def check_folder(
     served: Served | None = None,
     history: SiteHistory | None = None,
     untold: Mapping[str, str] = MappingProxyType({}),
+    instead: Mapping[str, bytes] = MappingProxyType({}),
 ) -> CheckResult:
     """Check a folder of definition files; with `served` also against the running designs, with `history` the log.
 
-    `untold` are attributes that nobody tells the pages of this service, with what to do about it.
+    `untold` are attributes that nobody tells the pages of this service, with what to do about it; `instead` are files
+    that are not written yet, by their names.
     """
-    reading = read_folder(folder)
+    reading = read_folder(folder, instead)
     tests = sum(len(file.experiment.tests) for file in reading.files.values() if file.complete)
     errors, warnings, states = [*reading.errors], list[DefinitionError](), dict[str, State]()
     if reading.content is not None:
@@ -311,7 +313,8 @@ def gone(content: CatalogContent, served: Served | None) -> Iterator[DefinitionE
 
 def not_read(folder: Path) -> Iterator[DefinitionError]:
     """Definition files in subfolders, which nothing reads."""
-    for inner in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+    found = folder.iterdir() if folder.is_dir() else ()
+    for inner in sorted(path for path in found if path.is_dir() and not path.name.startswith(".")):
         found = definition_files(inner)
         if found:
             more = f", and {len(found) - 1} more beside it" if len(found) > 1 else ""

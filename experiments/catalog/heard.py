@@ -2,14 +2,21 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Any, Final
 
-from experiments.definitions.shop import SURVEY_SCALES, Metric
+from events.records import EVERY_SURVEY, SURVEY_ANSWERED, SURVEY_SCALES, SURVEYS, TICKETS
+from experiments.definitions.shop import Metric
 
-# What is read whatever the metrics are: orders by revenue, by what they bought people are known, lists by their clicks.
+# What is read whatever the metrics are: orders by revenue, by what they bought people are known, lists by their clicks,
+# surveys and tickets by what customers' experience is.
 ALWAYS: Final = frozenset(
-    {"Order Completed", "Order Refunded", "Order Cancelled", "Recommendation Viewed", "Recommendation Clicked"}
-)
+    {
+        "Order Completed", "Order Refunded", "Order Cancelled", "Recommendation Viewed", "Recommendation Clicked",
+        *SURVEYS, *TICKETS,
+    }
+)  # fmt: skip
+ANY_SCORE: Final = (-inf, inf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +36,17 @@ class Heard:
             names.update(metric.steps, *[(part.event,) for part in parts if part is not None])
             if metric.event is not None:
                 names.add(metric.event)
-            survey = metric.where.get("survey")
-            if metric.type in SURVEY_SCALES and isinstance(survey, str):
-                scales[survey.casefold()] = SURVEY_SCALES[metric.type]
+            if metric.event == SURVEY_ANSWERED:
+                scale = SURVEY_SCALES.get(metric.type, ANY_SCORE)
+                scales.update({survey: scale for survey in surveys_of(metric) if survey not in SURVEY_SCALES})
         return cls(frozenset(names), scales)
+
+
+def surveys_of(metric: Metric) -> list[str]:
+    """Whose answers a metric reads, in small letters."""
+    told = metric.where.get("survey")
+    if isinstance(told, Mapping):
+        told = told.get("$eq", told.get("$in"))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    listed = told if isinstance(told, list) else [told]  # pyright: ignore[reportUnknownVariableType]
+    named = [each.casefold() for each in listed if isinstance(each, str)]  # pyright: ignore[reportUnknownVariableType]
+    return named or [EVERY_SURVEY]

@@ -36,7 +36,10 @@ class ShopDays:
 
     def close(self, day: int) -> int:
         """The moment at which a day closes: the next local midnight, in µs UTC."""
-        local = day + DAY_US
+        return self.moment(day + DAY_US)
+
+    def moment(self, local: int) -> int:
+        """When the shop's clock shows a time, in µs UTC; of two such moments the later one."""
         for since, shifted in reversed(self.offsets):
             if local - shifted >= since:
                 return local - shifted

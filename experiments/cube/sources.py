@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 from events.authority import Authority
 from events.engines.sql import Expression
+from events.records import SURVEY_SCALES
 from experiments.cube.measures import ENGAGEMENT, OWN_TYPES, SourceKey, Sums
 from experiments.cube.scope import CubeScope
 from experiments.cube.statements import Properties, condition, fields_of
 from experiments.definitions.metrics import COLUMNS
-from experiments.definitions.shop import SURVEY_SCALES
 
 
 def named(event: str) -> Expression:

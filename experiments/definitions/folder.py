@@ -18,7 +18,7 @@ from experiments.definitions.grammar import meant
 from experiments.definitions.metrics import METRICS
 from experiments.definitions.model import EffectScale, Layer
 from experiments.definitions.quantities import words_of
-from experiments.definitions.shop import Metric, Recommendations, Shop
+from experiments.definitions.shop import KPIS_ALONE, Metric, Recommendations, Shop
 from experiments.definitions.side_files import HOLDOUTS, LEARN_FROM, RECOMMENDATIONS, SEGMENTS, SHOP
 from kit.located import DefinitionError, DefinitionErrors, Located, Location, Problems
 from kit.suggestions import did_you_mean
@@ -70,7 +70,11 @@ def check_references(files: Mapping[str, ExperimentFile], declared: Declared) ->
 
 
 def meant_metric(name: str, known: Collection[str]) -> str:
-    """`, did you mean "x"?` where a known metric shares a stem, else that it may be declared, and what there is."""
+    """`, did you mean "x"?` where a known metric shares a stem, else that it may be declared, and what there is; of a
+    KPI of customers' experience that is none why that is so.
+    """
+    if name in KPIS_ALONE:
+        return f"; it is a KPI of /v1/cx and no metric of experiments: {KPIS_ALONE[name]}"
     stems = {word[:STEM] for word in name.lower().split("_")}
     akin = [each for each in known if stems & {word[:STEM] for word in each.split("_")}]
     listed = f"; declare it in metrics.yaml, or take one of {', '.join(sorted(known))}"
@@ -162,8 +166,8 @@ def definition_files(folder: Path) -> list[Path]:
     return sorted(path for path in found if not path.is_dir())
 
 
-def read_folder(folder: Path) -> FolderReading:
-    """Everything the folder says, or everything that is wrong with it."""
+def read_folder(folder: Path, instead: Mapping[str, bytes] = MappingProxyType({})) -> FolderReading:
+    """Everything the folder says, or everything that is wrong with it; as though the files `instead` stood in it."""
     try:
         paths = definition_files(folder)
     except OSError as error:
@@ -174,7 +178,7 @@ def read_folder(folder: Path) -> FolderReading:
     errors: list[DefinitionError] = []
     sources: dict[str, bytes] = {}
     sizes: dict[str, int] = {}
-    for path in paths:
+    for path in (each for each in paths if each.name not in instead):
         readable = os.fsencode(path.name).decode(errors="replace")
         if readable != path.name:
             errors.append(DefinitionError(readable, 0, "", "its name is not UTF-8, rename the file"))
@@ -192,7 +196,7 @@ def read_folder(folder: Path) -> FolderReading:
         except OSError as error:
             reason = (error.strerror or "unknown cause").lower()
             errors.append(DefinitionError(path.name, 0, "", f"cannot be read: {reason}"))
-    return read_sources(sources, errors, sizes)
+    return read_sources(dict(sorted({**sources, **instead}.items())), errors, sizes)
 
 
 def read_sources(

@@ -172,7 +172,8 @@ def _cap(place: Location) -> Cap | None:
 _CAP: Final = Kind(_cap, either(_HIGH.schema, _ENDS.kind.schema))
 
 
-_WHERE: Final = Kind(_countable, CONDITION.schema)
+WHERE: Final = Kind(_countable, CONDITION.schema)
+"""Conditions that the log can be searched by."""
 _REFUND: Final = "write {event: Order Refunded, value: total, within: 30 days}"
 _SUBTRACT: Final = Section(
     Subtract,
@@ -186,7 +187,7 @@ _SUBTRACT: Final = Section(
 _PART_HINT: Final = "write {event: Order Completed, sum: revenue} or {event: Order Completed, count: true}"
 _PART_FIELDS: Final = {
     "event": FieldSpec(LINE, needed=_PART_HINT),
-    "where": FieldSpec(_WHERE, unnamed=True),
+    "where": FieldSpec(WHERE, unnamed=True),
     "cap": FieldSpec(_CAP),
 }
 _TRUE: Final = constant(True, f"is not true, {_PART_HINT}", before="count: ")
@@ -235,7 +236,7 @@ _PARTS: Final[dict[str, FieldSpec]] = {
     "event": FieldSpec(LINE, needed="event: Order Completed"),
     "value": FieldSpec(LINE, needed="value: revenue"),
     "money": FieldSpec(TRUTH),
-    "where": FieldSpec(_WHERE),
+    "where": FieldSpec(WHERE),
     "window": FieldSpec(SECONDS, to="window_seconds"),
     "cap": FieldSpec(_CAP),
     "subtract": FieldSpec(_SUBTRACT),

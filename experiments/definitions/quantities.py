@@ -1,12 +1,13 @@
-"""Percentages, durations, money, dates, names and conditions as a marketer writes them."""
+"""Percentages, durations, money, dates, hours, names and conditions as a marketer writes them."""
 
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
+from itertools import pairwise
 from typing import Any, Final
 
-from experiments.definitions.grammar import NAME_PATTERN, Kind, Schema, checked, either, scalar, words
+from experiments.definitions.grammar import NAME_PATTERN, Kind, Schema, checked, either, listed, scalar, words
 from experiments.targeting.attributes import ATTRIBUTES
 from experiments.targeting.predicates import read_condition
 from kit.conditions import Mistake
@@ -233,3 +234,38 @@ AUDIENCE_CONDITION: Final = Kind(
     },
 )
 """The same of a visitor: an editor proposes the attributes that the tag tells."""
+
+
+_TIME: Final = "(?:[01]?[0-9]|2[0-4]):[0-5][0-9]"
+_TIMES: Final = f"({_TIME}) ?- ?({_TIME})"
+
+
+def _minutes(node: Located) -> tuple[int, int]:
+    """When service opens and closes: `9:00-17:30` in minutes of the day."""
+    found = re.fullmatch(_TIMES, node.text)
+    if found is None:
+        raise Wrong(f"{node.described} is no time of service, write 9:00-17:30, and [9:00-12:00, 13:00-17:30] for two")
+    opens, closes = (int(hour) * 60 + int(minute) for hour, minute in (each.split(":") for each in found.groups()))
+    if not opens < closes <= 24 * 60:
+        rest = "; past midnight, write 22:00-24:00 and 0:00-6:00 on the next day" if closes < opens else ""
+        raise Wrong(f"{node.described} does not end after it begins, on the same day{rest}")
+    return opens, closes
+
+
+_SHIFT: Final = scalar(_minutes, words(_TIMES))
+_SHIFTS: Final = listed(_SHIFT, least=1)
+
+
+def _shifts(place: Location) -> tuple[tuple[int, int], ...] | None:
+    """The hours of a day, in order: one span, or a list of spans that do not overlap."""
+    if not isinstance(place.node.value, tuple):
+        span = _SHIFT.read(place)
+        return None if span is None else (span,)
+    spans = sorted(_SHIFTS.read(place) or ())
+    if any(earlier[1] > later[0] for earlier, later in pairwise(spans)):
+        return place.fail("has hours that overlap, write each hour of service once")
+    return tuple(spans) or None
+
+
+HOURS_OF_DAY: Final = Kind(_shifts, either(_SHIFT.schema, _SHIFTS.schema))
+"""`9:00-17:30`, or a list of such: spans of minutes of a day, in order."""

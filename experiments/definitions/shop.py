@@ -50,11 +50,82 @@ class TagRules(Definition):
     hosts: tuple[str, ...] = ()
 
 
+Kpi = Literal[
+    "csat", "nps", "ces", "retention_d7", "retention_d28", "repeat_purchase", "first_response", "first_response_p90",
+    "resolution_time", "resolution_time_p90", "resolution_rate", "reopen_rate", "tickets_per_100_orders",
+]  # fmt: skip
+"""What customers' experience is measured by.
+`csat`: Satisfaction: the share of answers of 4 and 5 among 1 to 5.
+`nps`: Net promoter score, in points: the share of 9 and 10 less that of 0 to 6, times 100.
+`ces`: Customer effort: the mean answer.
+`retention_d7`: The share of new visitors who came back from the 7th to the 14th day.
+`retention_d28`: The share of new visitors who came back from the 28th to the 35th day.
+`repeat_purchase`: The share of new buyers who bought again within 60 days.
+`first_response`: Within how long half of the tickets get their first answer from a person, those that wait included.
+`first_response_p90`: Within how long 90 % of the tickets get their first answer from a person.
+`resolution_time`: Within how long half of the tickets are resolved, those that are open included.
+`resolution_time_p90`: Within how long 90 % of the tickets are resolved.
+`resolution_rate`: The share of tickets that are resolved within 7 days.
+`reopen_rate`: The share of resolved tickets that were reopened.
+`tickets_per_100_orders`: How many tickets are opened for every 100 orders.
+"""
+_STILL_OPEN: Final = "tickets that are still open have no time yet, and without them hard ones look fast"
+_BY_TICKET: Final = "it is a share of tickets, and a test compares visitors"
+KPIS_ALONE: Final[Mapping[str, str]] = {
+    "repeat_purchase": "it is a share of new buyers, and a test divides by all who are in it; take orders_per_visitor",
+    "first_response": f"{_STILL_OPEN}; take tickets_per_order",
+    "first_response_p90": f"{_STILL_OPEN}; take tickets_per_order",
+    "resolution_time": f"{_STILL_OPEN}; take tickets_per_order",
+    "resolution_time_p90": f"{_STILL_OPEN}; take tickets_per_order",
+    "resolution_rate": f"{_BY_TICKET}; take tickets_per_order",
+    "reopen_rate": f"{_BY_TICKET}; take tickets_per_order",
+    "tickets_per_100_orders": "take tickets_per_order: of one order, with the same lift",
+}
+"""Those that no metric of an experiment says, and why; the others are metrics under the same names."""
+HOURS_KPIS: Final[tuple[Kpi, ...]] = (
+    "first_response",
+    "first_response_p90",
+    "resolution_time",
+    "resolution_time_p90",
+)
+SHARE_KPIS: Final[tuple[Kpi, ...]] = (
+    "csat",
+    "retention_d7",
+    "retention_d28",
+    "repeat_purchase",
+    "resolution_rate",
+    "reopen_rate",
+)
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+
+
+class Shift(Definition):
+    """Hours of service on one day of the week, in minutes of the shop's day from its midnight on; `closes` is the first
+    minute without service, at most 1440. Monday is weekday 0.
+    """
+
+    weekday: int
+    opens: int
+    closes: int
+
+
+class JourneyStage(Definition):
+    """A stage of the customers' journey: whoever has done this event, where the conditions hold, has come so far."""
+
+    name: str
+    event: str
+    where: dict[str, Any] = Field(default_factory=dict)
+
+
 class Shop(Definition):
     """What governs days, money, the cookie, what no payload shows, and what is never stored.
 
     `rates`: one unit of another currency in the shop's. The values that conditions compare `secure_attributes` with
     stand in the payload as SHA-256 of `secure_salt` and the value.
+
+    `support_hours` are in the order of the week and do not overlap; none: service is not known to have hours. Without a
+    `journey` the usual one holds. `targets` are in the unit of the KPI: a share of 1, points, a mean score, hours,
+    tickets for every 100 orders.
     """
 
     timezone: str = "UTC"
@@ -66,6 +137,9 @@ class Shop(Definition):
     privacy: Privacy = Privacy()
     visitors: Visitors = Visitors()
     tag: TagRules = TagRules()
+    support_hours: tuple[Shift, ...] = ()
+    journey: tuple[JourneyStage, ...] = ()
+    targets: dict[Kpi, float] = Field(default_factory=dict[Kpi, float])
 
 
 class Segment(Definition):
@@ -144,9 +218,6 @@ class Cap(Bound):
 
     low: Bound | None = None
     """Where values are raised to."""
-
-
-SURVEY_SCALES: Final[Mapping[str, tuple[float, float]]] = {"csat": (1, 5), "nps": (0, 10), "ces": (1, 7)}
 
 
 class Subtract(Definition):

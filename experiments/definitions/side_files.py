@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from re import fullmatch
-from typing import Any, Final
+from typing import Any, Final, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from events.consent import ConsentWord
@@ -25,35 +25,48 @@ from experiments.definitions.grammar import (
     read_fields,
     scalar,
     text_that,
+    words,
 )
+from experiments.definitions.metrics import WHERE
 from experiments.definitions.model import LearnFrom, Strategy
 from experiments.definitions.quantities import (
     AUDIENCE_CONDITION,
     DATE,
+    DURATION,
+    HOURS_OF_DAY,
     LINE,
     NAME,
+    PERCENTAGE,
     SECONDS,
     SHARE,
     TEXT,
     TRUTH,
+    as_fraction,
     as_line,
     as_mapping,
     as_number,
+    as_seconds,
     as_share,
     tell,
     whole,
 )
 from experiments.definitions.shop import (
+    HOURS_KPIS,
     LONGEST_DAYS,
+    SHARE_KPIS,
+    WEEKDAYS,
     BackendConsent,
     Boost,
     ConsentCategories,
     Holdout,
+    JourneyStage,
+    Kpi,
     ObjectionRule,
     Privacy,
     Recommendations,
     Rules,
     Segment,
+    Shift,
     Shop,
     Slot,
     TagRules,
@@ -205,6 +218,77 @@ _TAG: Final = Section(
 )
 
 
+_DAYS_OF_SERVICE: Final = {
+    day: FieldSpec(HOURS_OF_DAY, help=f"Hours of service on a {day.title()}") for day in WEEKDAYS
+}
+
+
+def _support_hours(place: Location) -> tuple[Shift, ...] | None:
+    by_day = read_fields(place, _DAYS_OF_SERVICE)
+    if by_day is None:
+        return None
+    return tuple(
+        Shift(weekday=weekday, opens=opens, closes=closes)
+        for weekday, day in enumerate(WEEKDAYS)
+        for opens, closes in by_day.get(day, ())
+    )
+
+
+_STAGE_HINT: Final = "write {name: intent, event: Checkout Started}"
+_STAGES: Final = listed(
+    Section(
+        JourneyStage,
+        {
+            "name": FieldSpec(LINE, needed=_STAGE_HINT, help="What the stage is called"),
+            "event": FieldSpec(LINE, needed=_STAGE_HINT, help="The event that whoever reaches it has done"),
+            "where": FieldSpec(WHERE, help="Conditions that the event meets"),
+        },
+        no_mapping=f"is no stage, {_STAGE_HINT}",
+    ).kind,
+    least=2,
+)
+MOST_STAGES: Final = 12
+
+
+def _journey(place: Location) -> tuple[JourneyStage, ...] | None:
+    stages = _STAGES.read(place)
+    names = [stage.name for stage in stages or ()]
+    for name in sorted({name for name in names if names.count(name) > 1}):
+        place.fail(f'has two stages "{name}", each stage has its own name')
+    if len(names) > MOST_STAGES:
+        place.fail(f"has {len(names)} stages, it may have {MOST_STAGES}")
+    return stages
+
+
+_POINTS: Final = checked(
+    as_number,
+    lambda points: -100 <= points <= 100,
+    "cannot be, NPS lies from -100 to 100 points",
+    {"type": "number", "minimum": -100, "maximum": 100},
+)
+_EFFORT: Final = checked(
+    as_number,
+    lambda mean: 1 <= mean <= 7,
+    "cannot be, effort is answered from 1 to 7",
+    {"type": "number", "minimum": 1, "maximum": 7},
+)
+_PER_100: Final = checked(
+    as_number, lambda tickets: tickets > 0, "must lie above 0, as in 4", {"type": "number", "exclusiveMinimum": 0}
+)
+_PART: Final = checked(
+    as_fraction, lambda share: 0 < share <= 1, "must lie above 0 % and not above 100 %", words(PERCENTAGE)
+)
+_TARGETS: Final[dict[str, FieldSpec]] = {
+    **{kpi: FieldSpec(_PART) for kpi in SHARE_KPIS},
+    **{kpi: FieldSpec(scalar(lambda node: as_seconds(node) / 3600, words(DURATION))) for kpi in HOURS_KPIS},
+    "nps": FieldSpec(_POINTS),
+    "ces": FieldSpec(_EFFORT),
+    "tickets_per_100_orders": FieldSpec(_PER_100),
+}
+_TARGET: Final = {kpi: _TARGETS[kpi] for kpi in get_args(Kpi)}
+_TARGETS_KIND: Final = Kind(lambda place: read_fields(place, _TARGET), fields_schema(Shop, _TARGET))
+
+
 def _check_shop(shop: Shop, place: Location) -> None:
     rates = place.inner("rates") if shop.rates else place
     for code in shop.rates:
@@ -248,6 +332,14 @@ SHOP: Final = Section(
         "privacy": _PRIVACY.kind,
         "visitors": _VISITORS.kind,
         "tag": _TAG.kind,
+        "support_hours": FieldSpec(
+            Kind(_support_hours, fields_schema(Shop, _DAYS_OF_SERVICE)),
+            help="When customers are served, in its time zone",
+        ),
+        "journey": FieldSpec(
+            Kind(_journey, {**_STAGES.schema, "maxItems": MOST_STAGES}), help="The stages of a customer, in order"
+        ),
+        "targets": FieldSpec(_TARGETS_KIND, help="What each KPI of customers' experience is to reach"),
     },
     check=_check_shop,
 )

@@ -61,7 +61,7 @@ class PlanRequest:
     """A plan that can be computed: `baseline` is the metric's value, `sd` its spread (None: that of a rate).
 
     With neither `lift` nor `days` the answer is a table. `comparisons` share alpha; `events` is the share of units with
-    an event, for the gate, None where nobody knows.
+    an event, for the gate, None where nobody knows; `from_log` names what the shop's log was asked for.
     """
 
     units_a_day: float
@@ -78,6 +78,7 @@ class PlanRequest:
     power: float = DEFAULTS.power
     comparisons: int = 1
     window_seconds: int = WINDOW_SECONDS
+    from_log: tuple[str, ...] = ()
 
     @property
     def variance(self) -> float:

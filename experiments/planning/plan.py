@@ -69,6 +69,8 @@ class Outlook:
     sd: float | None
     reasons: tuple[PlanCaveat, ...]
     """Here: Why something of the plan cannot be said, as codes."""
+    from_log: tuple[str, ...]
+    """What nobody said and the shop's own log was asked for, by the names of the parameters."""
 
 
 class PlanTable(TypedDict):
@@ -173,4 +175,5 @@ def _outlook(
         baseline=request.baseline,
         sd=request.sd,
         reasons=tuple(reasons),
+        from_log=request.from_log,
     )

@@ -105,13 +105,16 @@ def supposed(study: Study, said: Assumptions) -> Study:
 
 def metric_plan(study: Study, observed: MetricObservation, units_per_day: float, said: Assumptions) -> MetricPlan:
     """What the traffic can say about one metric; the variants' units are taken together. Raises InvalidPlan."""
-    if observed.rule.metric.type == "quantile":  # whose arms do not add up: the largest that can be told
-        arms = arms_of(observed)
-        arm = max((arm for arm in arms if isinstance(arm, Arm)), key=lambda arm: arm.count, default=arms[0])
-    else:
-        arm = arm_of(observed.rule, reduce(lambda left, right: left + right, observed.arms))
     units = sum(arm.count for arm in observed.arms)
-    return arm_plan(study, observed.rule, arm, units, units_per_day, said)
+    return arm_plan(study, observed.rule, _together(observed), units, units_per_day, said)
+
+
+def _together(observed: MetricObservation) -> Arm | NoEstimate:
+    """The arms of a metric as one; of a quantile, whose arms do not add up, the largest that can be told."""
+    if observed.rule.metric.type != "quantile":
+        return arm_of(observed.rule, reduce(lambda left, right: left + right, observed.arms))
+    arms = arms_of(observed)
+    return max((arm for arm in arms if isinstance(arm, Arm)), key=lambda arm: arm.count, default=arms[0])
 
 
 def arm_plan(
@@ -217,13 +220,10 @@ def traffic_plan(study: Study, source: str, said: Assumptions = NOTHING_SAID) ->
     """
 
     def answer(opened: Opened) -> TrafficPlan | None:
-        units = opened.units
-        if units < FEWEST_UNITS:
+        if opened.units < FEWEST_UNITS:
             return None
-        days = [day for _, day, _ in opened.gained]
-        span = (max(days) - min(days)) // DAY_US + 1
         share = 1.0 if source == "exposures" else study.experiment.traffic[-1].share
-        per_day = said.units_a_day or units / span * share
+        per_day = said.units_a_day or units_a_day(opened) * share
         observed = [opened.observer.observe(rule, by_day=False) for rule in opened.cube.plan.rules]
         metrics = [
             metric_plan(study, found, per_day, said if found is observed[0] else NOTHING_SAID) for found in observed
@@ -232,6 +232,35 @@ def traffic_plan(study: Study, source: str, said: Assumptions = NOTHING_SAID) ->
         return replace(empty_plan(study), source=counted, units_per_day=per_day, metrics=tuple(metrics))
 
     return answer
+
+
+def logged_request(study: Study, said: Assumptions) -> Callable[[Opened], PlanRequest | None]:
+    """Answers a plan of one metric, whose traffic and values are those of a cube where nothing was said of them; None
+    where the cube holds too few units, or no value of it. Raises InvalidPlan.
+    """
+
+    def answer(opened: Opened) -> PlanRequest | None:
+        rule, arm, units = opened.cube.plan.rules[0], NoEstimate(Caveat.NOT_ENOUGH_UNITS), said.units_a_day
+        if opened.units >= FEWEST_UNITS:
+            arm = _together(opened.observer.observe(rule, by_day=False))
+            units = units or units_a_day(opened)
+        request = _request(study, rule, arm, units, said) if units else None
+        if request is None:
+            return None
+        read = {"units_a_day": said.units_a_day, "baseline": said.baseline}
+        if not rule.is_share:
+            read["sd"] = said.sd
+        names = tuple(name for name, told in read.items() if told is None)
+        spread = None if rule.is_share else request.sd  # a rate has the spread of its baseline, as anybody may say it
+        return replace(request, sd=spread, lift=said.lift, days=said.days, from_log=names)
+
+    return answer
+
+
+def units_a_day(opened: Opened) -> float:
+    """Units that came on a day, over all days between the first and the last of them."""
+    days = [day for _, day, _ in opened.gained]
+    return opened.units / ((max(days) - min(days)) // DAY_US + 1)
 
 
 def empty_plan(study: Study, said: Assumptions = NOTHING_SAID) -> TrafficPlan:

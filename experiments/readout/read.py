@@ -20,10 +20,8 @@ from experiments.answers.readout import MetricReadout, PlanReadout, Readout, Wor
 from experiments.arrivals.checks import Arrivals, ReadPhase, compiled_phases
 from experiments.assignment.assign import CompiledExperiment
 from experiments.catalog.calendar import State
-from experiments.cube import satisfaction
 from experiments.cube.observations import MetricObservation
 from experiments.cube.scope import Site
-from experiments.cube.shop_days import shop_days
 from experiments.planning.assumptions import Assumptions
 from experiments.readout.decision import decision_of
 from experiments.readout.health import (
@@ -36,7 +34,6 @@ from experiments.readout.health import (
     unequal_checks,
 )
 from experiments.readout.inquiries import (
-    MARGIN_US,
     Inquiry,
     Opened,
     batches,
@@ -145,17 +142,6 @@ class Readouts:
             since = microseconds(self.as_of(query)) - study.plan.days * DAY_US
             planned = self.observe(study, query, (), traffic_plan(told, "site", said), site=Site(since))
         return plain(planned or empty_plan(told, said))
-
-    def cx(self, query: ReadoutQuery = ReadoutQuery()) -> dict[str, Any]:  # noqa: B008 - frozen
-        """CSAT, NPS, CES and retention of the whole site per day."""
-        as_of = self.as_of(query)
-        snapshot, now_us = self.log.snapshot(), microseconds(as_of)
-        shop = self.archive.latest().shop
-        days = shop_days(shop.timezone, now_us - MARGIN_US, now_us + MARGIN_US)
-        with self.log.open(snapshot, None if query.at is None else now_us, satisfaction.PROPERTIES.names) as engine:
-            rows = satisfaction.customer_experience(engine, days, now_us)
-        as_of, watermark = self.moments(query, snapshot, as_of)
-        return plain({"as_of": as_of, "watermark": watermark, "pending": query.pending, "days": rows})
 
     def as_of(self, query: ReadoutQuery) -> datetime:
         """The moment that a query looks from."""

@@ -16,6 +16,7 @@ _NOUNS: Final[Mapping[str, str]] = {
     "Product Viewed": "product views",
     "Product Added": "products added",
     "Checkout Started": "checkouts",
+    "Ticket Opened": "tickets",
     "Recommendation Clicked": "clicks",
     "Recommendation Viewed": "views",
     "page": "page views",

@@ -10,6 +10,7 @@ from servers.chromium import open_chromium
 from servers.people import sign_in_browser, sign_in_link
 from servers.service import PUBLISHABLE_KEY, Service, write_definitions
 from worlds.filled_shops import HOSTILE, hostile_files, write_past
+from worlds.key_lists import entry, listing
 
 from app.keys.audit import Actor, Audit, Wanted
 from app.keys.scopes import PAGES
@@ -29,6 +30,26 @@ HELD = (
     "document.querySelectorAll('h1').length, document.title, document.documentElement.outerHTML.length]"
 )
 VARIED = ("?metric=nps&sql=true", "?phase=0", "?metric=none", "?page=2&levels=2", "?metric=checkout_funnel")
+LED_TO: list[
+    tuple[str, list[tuple[dict[str, str], str]]]
+] = [  # pages that a form leads to: what is written, and the button
+    ("/dashboard/events", [({"visitor": HOSTILE[0]}, "Look")]),
+    ("/dashboard/visitor", [({"id": HOSTILE[0]}, "Look")]),
+    (
+        "/dashboard/visitor",
+        [({"id": HOSTILE[1]}, "Look"), ({}, "Show what would go"), ({"typed": "no"}, "Erase for good")],
+    ),
+    ("/dashboard/visitor", [({"id": HOSTILE[3][:200]}, "Look"), ({}, "Show what would go")]),
+    ("/dashboard/visitor", [({"id": "v-shared"}, "Look")]),
+    ("/dashboard/recommendations", [({"id": HOSTILE[0], "product": HOSTILE[1]}, "Show their list")]),
+    ("/dashboard/recommendations", [({"product": HOSTILE[3][:200]}, "Show its list")]),
+    ("/dashboard/settings", [({"name": "ops"}, "Make the key")]),
+]
+ALSO = (
+    "/dashboard/new?draft=banner", "/dashboard/new?metric=purchase_rate&lift=5%25&days=28&weights=90,10",
+    "/dashboard/plan?asked=1&units_a_day=1000&baseline=3%25&lift=5%25",
+    "/dashboard/program?from=2026-01-01&metric=purchase_rate",
+)  # fmt: skip
 MOST_TABS = 120
 LONGEST = 60_000
 
@@ -41,7 +62,10 @@ def addresses() -> list[str]:
     return [
         *found,
         *(f"{one}{query}" for query in VARIED),
+        *ALSO,
         *(f"/dashboard/experiments/{key}" for key in ("draft", "paused")),
+        "/dashboard/cx?from=2026-01-10&to=2026-02-08&kpi=nps&by=survey",
+        "/dashboard/cx?kpi=nps&by=channel&survey=nps",
     ]
 
 
@@ -50,15 +74,22 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service with a past, and hostile names everywhere."""
     root = tmp_path_factory.mktemp("shop")
     write_past(root / "data")
-    service = Service(
-        root / "data", write_definitions(root / "definitions", hostile_files()), {"RESONATE_WORKERS": "1"}
-    )
+    (root / "keys.yaml").write_text(listing(entry("analyst")))
+    variables = {"RESONATE_WORKERS": "1", "RESONATE_KEYS": str(root / "keys.yaml")}
+    service = Service(root / "data", write_definitions(root / "definitions", hostile_files()), variables)
     try:
         service.start()
         with service.client(PUBLISHABLE_KEY) as page:
             for number, name in enumerate(HOSTILE):
                 told = {"event": name[:200], "anonymousId": name[:200], "messageId": f"hostile-{number}"}
                 page.post("/v1/track", json={**told, "properties": {"product_id": name[:200], name[:50]: name[:200]}})
+                said = {"survey": "nps", "score": 9, "channel": name[:200]}
+                answer = {"event": "Survey Answered", "anonymousId": f"{number}", "messageId": f"answer-{number}"}
+                page.post("/v1/track", json={**answer, "properties": said})
+        with service.client() as backend:
+            for user in ("u-1", "u-2"):
+                told = {"anonymousId": "v-shared", "userId": user, "event": "Order Completed"}
+                backend.post("/v1/track", json={**told, "properties": {"order_id": user}}).raise_for_status()
         service.results("banner")
         yield service
     finally:
@@ -85,6 +116,47 @@ def opened(browser: Chrome, address: str) -> list[str]:
     browser.get_log("browser")
     browser.get(address)
     return [told["message"] for told in browser.get_log("browser")]
+
+
+def sent(browser: Chrome, fields: dict[str, str], button: str) -> list[str]:
+    """Writes into a form of the page and presses its button; what the console says of what that leads to."""
+    browser.get_log("browser")
+    pressed = browser.find_element("xpath", f"//main//button[normalize-space()='{button}']")
+    form = pressed.find_element("xpath", "./ancestor::form")
+    for name, value in fields.items():
+        form.find_element("name", name).send_keys(value)
+    pressed.click()
+    return [
+        told["message"]
+        for told in browser.get_log("browser")
+        if "the server responded with a status of 4" not in told["message"]
+    ]
+
+
+@pytest.mark.parametrize(("path", "steps"), LED_TO)
+def test_no_page_that_a_form_leads_to_has_a_fault(
+    browser: Chrome, shop: Service, path: str, steps: list[tuple[dict[str, str], str]]
+) -> None:
+    dressed(browser, "light")
+    assert opened(browser, shop.url + path) == []
+    for fields, button in steps:
+        assert sent(browser, fields, button) == []
+    browser.execute_script(AXE)
+    for scheme in ("light", "dark"):
+        dressed(browser, scheme)
+        assert browser.execute_async_script(FOUND, RULES) == []
+    dressed(browser, "light", 320)
+    sideways, inline, headings, title, size = browser.execute_script(HELD)
+    dressed(browser, "light")
+    assert (sideways, inline, headings) == ([], 0, 1)
+    assert size <= LONGEST
+    assert title
+    assert all(
+        value[:20] not in browser.current_url
+        for fields, button in steps
+        if button != "Show its list"
+        for value in fields.values()
+    )
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -118,7 +190,13 @@ def test_every_page_is_the_same_without_javascript(browser: Chrome, shop: Servic
     for disabled in (False, True):
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": disabled})
         texts.append({})
-        for path in ("/dashboard", "/dashboard/experiments/draft", "/dashboard/settings"):
+        for path in (
+            "/dashboard",
+            "/dashboard/experiments/draft",
+            "/dashboard/settings",
+            "/dashboard/visitor",
+            "/dashboard/recommendations",
+        ):
             assert opened(browser, shop.url + path) == []
             texts[-1][path] = browser.find_element("css selector", "main h1").text
     browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})

@@ -108,3 +108,7 @@ _.bound_text
 _.worth_said
 # What pydantic calls.
 _._of_status
+_._one_form
+
+# A member of an enumeration that the command line reads.
+PUBLISHABLE

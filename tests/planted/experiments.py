@@ -16,8 +16,8 @@ EXPERIMENTS: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/dashboard/environment.py",
-                "{escape(json_text(value))}",
-                "{escape(json_text(round(value, 2)))}",
+                "told = json_text(value)",
+                "told = json_text(round(value, 2))",
             ),
         ),
     ),

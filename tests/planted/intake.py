@@ -118,7 +118,7 @@ INTAKE: Mapping[str, Mutation] = {
     ),
     "spelled_surveys": Mutation(
         "names of surveys are compared by their case",
-        ("tests/experiments/readout/test_points.py", "tests/experiments/readout/test_satisfaction.py"),
+        ("tests/experiments/readout/test_points.py",),
         (
             Edit(
                 "experiments/cube/statements.py",

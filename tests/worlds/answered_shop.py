@@ -171,6 +171,8 @@ class Answers:
             path = f"/v1/experiments/draft/{action}"
             self.ask(f"POST /v1/experiments/{{key}}/{action}", path, json={"reason": "a test", **told})
         self.ask("POST /v1/experiments/{key}/shares", "/v1/experiments/banner/shares", json={"days": 3})
+        asked = {"survey": "after delivery", "kind": "nps", "user_id": "u-2"}
+        self.ask("POST /v1/surveys/links", "/v1/surveys/links", json=asked)
         self.ask("GET /v1/shares")
         self.ask("GET /v1/audit")
         proof = "/v1/visitors/v-5/proof"

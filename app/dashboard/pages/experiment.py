@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.analysis.queries import ExperimentQuery, MetricsQuery, ResultsQuery, TimeseriesQuery
+from app.analysis.queries import ExperimentQuery, LookQuery, MetricsQuery, ResultsQuery
 from app.dashboard.pages.shown import ROWS, compared, filling, forests, levels_of, looks_told, series_of, steps_of
 from app.dashboard.paging import one_page
 from app.dashboard.rendering import answered, answered_soon, page, root_of
@@ -61,9 +61,8 @@ async def shown_experiment(
     key: str, request: Request, signed: Signed, worker: Resources, look: PageLook, **told: Any
 ) -> HTMLResponse:
     """The page, with what it tells besides: a form that was refused, and why."""
-    experiment = await answered(worker, signed, ExperimentQuery(key))
-    asked = ResultsQuery(key, look.at or None, look.phase)
-    results = await answered_soon(worker, signed, asked)
+    found = await answered_soon(worker, signed, LookQuery(key, look.at or None, look.phase, look.metric))
+    experiment = found["experiment"] if found else await answered(worker, signed, ExperimentQuery(key))
     address = f"{root_of(request)}/dashboard/experiments/{quote(key)}"
 
     def link(**changes: object) -> str:
@@ -78,36 +77,31 @@ async def shown_experiment(
         "said": {},
         **told,
     }
-    if results is None:
+    if found is None:
         return page(request, signed, "computing.html", **shown)
-    detail = await _detail(key, signed, worker, look, results, experiment)
+    results: Json = found["results"]
+    shown["current"] = results["phase"] == experiment["phase"]
+    detail = await _detail(key, signed, worker, look, results, found["days"])
     return page(request, signed, "experiment.html", **content(results, look, detail), **shown)
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """What is asked of one metric besides the results: its days (None: not of this phase, or `late`), its SQL where
-    that is wanted ("" while it is computed), and the names of its steps.
+    """What is shown of one metric besides the results: its days, its SQL where that is wanted ("" while it is
+    computed), and the names of its steps.
     """
 
     metric: Json | None = None
     days: Json | None = None
-    current: bool = True
-    late: bool = False
     sql: str | None = None
     steps: Sequence[str] = ()
 
 
-async def _detail(
-    key: str, signed: Signed, worker: Resources, look: PageLook, results: Json, experiment: Json
-) -> Detail:
+async def _detail(key: str, signed: Signed, worker: Resources, look: PageLook, results: Json, days: Json) -> Detail:
     metric = metric_shown(results, look)
     if metric is None:
         return Detail()
-    name, days, sql = metric["metric"], None, None
-    current = look.phase is None or look.phase == experiment["phase"]
-    if current:
-        days = await answered_soon(worker, signed, TimeseriesQuery(key, look.at or None, name))
+    name, sql = metric["metric"], None
     if look.sql:
         asked = ResultsQuery(key, look.at or None, look.phase, name, include="sql")
         found = await answered_soon(worker, signed, asked)
@@ -116,7 +110,7 @@ async def _detail(
     if any(arm.get("steps") for arm in metric["arms"]):
         defined = await answered(worker, signed, MetricsQuery())
         steps = next((each.get("steps", ()) for each in defined["metrics"] if each["name"] == name), ())
-    return Detail(metric, days, current, current and days is None, sql, steps)
+    return Detail(metric, days, sql, steps)
 
 
 def metric_shown(results: Json, look: PageLook) -> Json | None:
@@ -145,8 +139,6 @@ def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
         "filling": filling(results),
         "looks": looks_told(results["plan"]),
         "series": series_of(metric, detail.days) if metric else [],
-        "current": detail.current,
-        "late": detail.late,
         "levels": level_pages.items,
         "level_pages": level_pages,
         "sql": detail.sql,

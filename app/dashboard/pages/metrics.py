@@ -16,6 +16,7 @@ router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 METRICS: Final = 30  # on a page
 DAYS: Final = 90
+SEEN_SECONDS: Final = 60.0  # when the events of 90 days last came is counted no more often: it reads all of them
 
 
 @router.get("/dashboard/metrics")
@@ -24,7 +25,7 @@ async def metrics_page(
 ) -> HTMLResponse:
     """A page of them, those alone in whose name, title or events a text stands."""
     metrics = (await answered(worker, signed, MetricsQuery()))["metrics"]
-    arrived = await answered_soon(worker, signed, EventNamesQuery(DAYS))
+    arrived = await answered_soon(worker, signed, EventNamesQuery(DAYS), young=SEEN_SECONDS)
     last_seen: dict[str, str] = {}
     for each in arrived["events"] if arrived else ():  # of a name that several types have, the latest
         last_seen[each["event"]] = max(each["last_seen"], last_seen.get(each["event"], ""))

@@ -14,9 +14,11 @@ from fastapi.responses import RedirectResponse, Response
 from app.dashboard.forms import PageRoute, posted
 from app.dashboard.rendering import PAGE_HEADERS, page
 from app.dashboard.signed_in import Signed, SignedIn, door_of, known_people, store_away
+from app.glossary.entries import sentences_in
 from app.http.errors import Problem, retry_later
 from app.keys.audit import LONGEST_REASON, Actor, AuditUnusable
-from app.keys.scopes import ROLE_NAMES, ROLES, PersonScope
+from app.keys.changing import NO_FILE, KeyFile, KeysRefused, WantedKey
+from app.keys.scopes import ROLE_NAMES, ROLES, SCOPES, PersonScope
 from app.keys.uses import read_uses
 from app.management.audit import unkept
 from app.people.file import By, PeopleUnreadable
@@ -32,14 +34,17 @@ from kit.files import read_or_none
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
 HERE: Final = "/dashboard/settings"
+SCOPE: Final = "scope-"
+"""What the names of fields begin with that say what a new key may do."""
 NO_KEY: Final = "YOUR-PUBLISHABLE-KEY"
 MAY: Final[Mapping[PersonScope, str]] = {
     "read_results": "read results and reports",
     "export": "make links to reports and take them back",
     "steer": "start, pause, resume, stop and ship experiments, and make preview links",
-    "read_people": "look at what a visitor sent",
+    "read_people": "look at visitors: what they sent, and what they are given",
+    "erase": "erase visitors",
     "audit": "read who changed what",
-    "people": "let people in and change their roles",
+    "people": "let people in, change their roles, and make and revoke keys",
 }
 """What each scope that a page needs lets somebody do there."""
 MINUTE: Final = "%Y-%m-%d %H:%M"
@@ -48,11 +53,13 @@ Done = TypeVar("Done")
 
 @dataclass(frozen=True, slots=True)
 class FormResult:
-    """What a form came to, said above the page: a message, or a link that is shown this once."""
+    """What a form came to, said above the page: a message, or a link or a key that is shown this once."""
 
     message: str = ""
     link: str = ""
     email: str = ""
+    key: str = ""
+    name: str = ""
     status: int = 200
 
 
@@ -115,6 +122,44 @@ async def session_ended(request: Request, signed: SignedIn, asked: Asked, worker
     return _led_back(request)
 
 
+@router.post("/dashboard/settings/new-key")
+async def key_made(request: Request, signed: SignedIn, worker: Worker) -> Response:
+    """Adds a key to the file of keys and shows it."""
+    fields = await posted(request, signed)
+    scopes = [name.removeprefix(SCOPE) for name in fields if name.startswith(SCOPE)]
+    origins = [part.strip() for part in fields.get("origins", "").split(",") if part.strip()]
+    name, expires, site = (fields.get(each, "").strip() for each in ("name", "expires", "site"))
+    wanted = WantedKey(name, "publishable" if fields.get("class") == "publishable" else "secret", scopes, origins,
+                       expires, site)  # fmt: skip
+    try:
+        key = await _changed(request, signed, fields, lambda by: _file_of_keys(worker, by).add(wanted))
+    except KeysRefused as refused:
+        return await _settings(request, signed, worker, FormResult(f"No key was made: {refused}", status=400))
+    worker.keys.take_up()
+    return await _settings(request, signed, worker, FormResult(key=key, name=name))
+
+
+@router.post("/dashboard/settings/revoke-key")
+async def key_revoked(request: Request, signed: SignedIn, worker: Worker) -> Response:
+    """Takes a key out of the file of keys: it opens nothing any more."""
+    fields = await posted(request, signed)
+    name = fields.get("name", "")
+    try:
+        await _changed(request, signed, fields, lambda by: _file_of_keys(worker, by).revoke(name))
+    except KeysRefused as refused:
+        return await _settings(request, signed, worker, FormResult(f"Nothing was revoked: {refused}", status=400))
+    worker.keys.take_up()
+    return _led_back(request)
+
+
+def _file_of_keys(worker: Resources, by: By) -> KeyFile:
+    """The file that keys are listed in. Raises KeysRefused where the settings name none."""
+    if worker.settings.keys is None:
+        raise KeysRefused(NO_FILE)
+    data = worker.settings.data.absolute()
+    return KeyFile(worker.settings.keys.absolute(), data, worker.audit, by.actor, by.reason, by.request_id)
+
+
 async def _with_link(
     request: Request, signed: Signed, worker: Resources, fields: Any, change: Callable[[By], tuple[Any, str]]
 ) -> Response:
@@ -137,7 +182,7 @@ async def _done(
 
 
 async def _changed(request: Request, signed: Signed, fields: Any, change: Callable[[By], Done]) -> Done:
-    """What a change comes to, once the audit has it. Raises PeopleRefused, Problem 400 or 503."""
+    """What a change comes to, once the audit has it. Raises PeopleRefused, KeysRefused, Problem 400 or 503."""
     reason = fields.get("reason", "").strip() or None
     if reason is not None and len(reason) > LONGEST_REASON:
         raise Problem(400, "invalid_reason", f"a reason may have {LONGEST_REASON} characters")
@@ -149,7 +194,8 @@ async def _changed(request: Request, signed: Signed, fields: Any, change: Callab
     except PeopleUnreadable as error:
         raise retry_later(503, "people_unreadable", str(error), 60) from None
     except OSError as error:
-        raise retry_later(503, "people_not_kept", f"who may sign in cannot be kept: {error.strerror}", 5) from None
+        what = f"{error.filename or 'the file'} cannot be changed: {error.strerror}; nothing was done"
+        raise retry_later(503, "not_kept", what, 5) from None
 
 
 def _led_back(request: Request) -> Response:
@@ -178,6 +224,9 @@ async def _settings(request: Request, signed: Signed, worker: Resources, said: F
         key_is_known=key != NO_KEY,
         url=url,
         keys=await asyncio.to_thread(_keys, worker) if everybody else None,
+        listed={each.name for each in worker.keys.listed.in_force},
+        keys_are_listed=worker.settings.keys is not None,
+        scopes=[(scope, sentences_in("KeyScope")[scope]) for scope in SCOPES],
         people=_people(known) if everybody else None,
         roles=[(role, [MAY[scope] for scope in MAY if scope in ROLES[role]]) for role in ROLE_NAMES],
         sessions=[_session(each, signed) for each in sessions],

@@ -10,8 +10,9 @@ import * as preview from "./preview.js";
 import * as products from "./products.js";
 import * as redirects from "./redirects.js";
 import * as stream from "./stream.js";
+import * as surveys from "./surveys.js";
 
-const PARTS_OF_THE_TAG = [people, left, datalayer, redirects, changes, products, debug, stream];
+const PARTS_OF_THE_TAG = [people, left, datalayer, redirects, changes, products, surveys, debug, stream];
 
 window.resonate._.begin(async (core) => {
   extras(core);

@@ -21,13 +21,17 @@ from app.analysis.queries import (
     ArrivalsQuery,
     AttributionQuery,
     DiagnosisQuery,
+    DraftCheckQuery,
     ErasureQuery,
     EventNamesQuery,
     EventsQuery,
+    ExperienceAsked,
     ExperimentQuery,
     ExperimentsQuery,
     HoldoutResultsQuery,
     HoldoutsQuery,
+    LoggedPlanQuery,
+    LookQuery,
     MetricsQuery,
     NewPlanQuery,
     PersonQuery,
@@ -37,7 +41,6 @@ from app.analysis.queries import (
     Query,
     ReportQuery,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
@@ -49,17 +52,19 @@ from events.parts.part import PartListing
 from experiments.catalog import reader
 from experiments.catalog.publisher import CatalogKeeper
 from experiments.catalog.reader import CatalogReader
-from experiments.planning.assumptions import PlanRequest
+from experiments.planning.assumptions import Assumptions, PlanRequest
 
 pytestmark = pytest.mark.anyio
 BANNER = "free-shipping-banner"
 EVERY_READ: tuple[Query, ...] = (
     ExperimentsQuery(), ExperimentQuery(BANNER), MetricsQuery(), ResultsQuery(BANNER), TimeseriesQuery(BANNER),
-    PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), SatisfactionQuery(), AttributionQuery(), EventsQuery(),
+    PlanQuery(BANNER), UnitsQuery(BANNER), AllResultsQuery(), ExperienceAsked(), AttributionQuery(), EventsQuery(),
     PrivacyQuery(), PersonQuery("visitor", "v-1"), ProgramReportQuery(), HoldoutsQuery(), HoldoutResultsQuery("q1"),
     NewPlanQuery(PlanRequest(units_a_day=1000.0, baseline=0.03, lift=0.05)), EventNamesQuery(), DiagnosisQuery(),
     ArrivalsQuery("v-1"),
-    ReportQuery(BANNER),
+    ReportQuery(BANNER), LookQuery(BANNER),
+    LoggedPlanQuery("purchase_rate", Assumptions(units_a_day=1000.0, baseline=0.03)),
+    DraftCheckQuery("new.yaml", "key: new\nvariants: [control, b]\ngoal: purchase_rate\n", history=True),
 )  # fmt: skip
 
 

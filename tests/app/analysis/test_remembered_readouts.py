@@ -18,12 +18,14 @@ from worlds.event_log import received, write_log
 from app.analysis.calls import answer
 from app.analysis.queries import (
     AllResultsQuery,
+    ExperienceAsked,
+    ExperimentQuery,
     ExperimentsQuery,
+    LookQuery,
     MetricsQuery,
     PlanQuery,
     Query,
     ResultsQuery,
-    SatisfactionQuery,
     TimeseriesQuery,
     UnitsQuery,
 )
@@ -101,7 +103,7 @@ TABLES: list[Query] = [
     ResultsQuery(BANNER), ResultsQuery(BANNER, format="csv"), AllResultsQuery(), AllResultsQuery("csv"),
     UnitsQuery(BANNER), UnitsQuery(BANNER, format="csv"), TimeseriesQuery(BANNER),
 ]  # fmt: skip
-OTHERS: list[Query] = [PlanQuery(BANNER), SatisfactionQuery(), MetricsQuery(), ExperimentsQuery()]
+OTHERS: list[Query] = [PlanQuery(BANNER), ExperienceAsked(), MetricsQuery(), ExperimentsQuery()]
 
 
 @pytest.mark.parametrize("query", [*TABLES, *OTHERS], ids=str)
@@ -137,3 +139,15 @@ async def test_a_remembered_body_is_that_of_the_readout_but_for_the_head(analysi
         for known in (readout, later, readout):
             assert json.loads(body(known)) == json.loads(json.dumps(form(known)))
     assert list(first) == list(readout_json(readout))
+
+
+@pytest.mark.parametrize("metric", [None, "no_such_metric", "last"])
+async def test_a_page_is_told_in_one_answer_what_its_three_routes_say(analysis: Analysis, metric: str | None) -> None:
+    results = await ask(analysis)
+    names = [each["metric"] for each in results["metrics"]]
+    wanted = names[-1] if metric == "last" else metric
+    told = await ask(analysis, LookQuery(BANNER, metric=wanted))
+    days = await ask(analysis, TimeseriesQuery(BANNER, metric=wanted if wanted in names else names[0]))
+    assert told["days"] == {"metrics": days["metrics"]}
+    assert {**told["results"], "watermark": None, "as_of": None} == {**results, "watermark": None, "as_of": None}
+    assert told["experiment"]["key"] == (await ask(analysis, ExperimentQuery(BANNER)))["key"] == BANNER

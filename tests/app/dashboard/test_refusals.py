@@ -99,6 +99,8 @@ def test_who_may_not_is_told_on_a_page_that_leads_on(worker: OneWorker, signed_i
 def test_a_body_without_end_is_refused_on_a_page(worker: OneWorker, signed_in_as: SignedInAs) -> None:
     answer = signed_in_as("admin").post_as_is("/dashboard/events/visitor", visitor="v" * 1_200_000)
     assert (answer.status_code, is_page(answer)) == (413, True)
+    assert "<h1>That is too much at once</h1>" in answer.text
+    assert "</html>" in answer.text
 
 
 @pytest.mark.parametrize(

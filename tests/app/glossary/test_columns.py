@@ -15,7 +15,7 @@ TABLES = {
     "ComparisonRow": tables.SUMMARY,
     "ProgramRow": report.COLUMNS,
     "ExperimentSummary": overview.COLUMNS,
-    "CustomerDay": calls.COLUMNS,
+    "KpiReadout": calls.EXPERIENCE_COLUMNS,
     "MetricReadout": holdout.COLUMNS,
 }
 

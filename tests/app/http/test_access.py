@@ -65,6 +65,7 @@ def is_secret(path: str) -> bool:
     return path.startswith("/v1/") and path.split("/")[2] in {
         "experiments", "results", "metrics", "cx", "export", "visitors", "users", "products", "recommender", "plan",
         "program", "holdouts", "erasures", "keys", "audit", "doctor", "events", "operations", "shares",
+        "surveys",
     }  # fmt: skip
 
 
@@ -93,7 +94,7 @@ def test_no_key_opens_a_page(worker: OneWorker) -> None:
 
 
 def expected_unknown(path: str) -> int:
-    if path == "/share/{token}":  # a token is its key
+    if path in ("/share/{token}", "/survey/{token}"):  # a token is its key
         return 404
     if path in OPEN:
         return 200

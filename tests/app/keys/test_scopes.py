@@ -14,7 +14,11 @@ from app.main import cold_routes, path_table
 from events.authority import Authority
 
 IN_PATH = {"/api/features/{key}", "/api/eval/{key}", "/sub/{key}", "/v1/projects/{key}/settings"}
-BY_SECRET_ALONE = {"/v1/visitors/{identifier:path}/proof", "/v1/personalize/batch"}  # of a scope that pages have
+BY_SECRET_ALONE = {
+    "/v1/visitors/{identifier:path}/proof",
+    "/v1/personalize/batch",
+    "/v1/surveys/links",
+}  # of page scopes
 
 
 def listed(name: str, kind: str, scopes: str = "") -> str:

@@ -92,7 +92,7 @@ def test_every_question_of_an_analyst_is_answered_in_json(analyst: httpx.Client,
         ("/v1/experiments/banner/results?format=csv", "text/csv; charset=utf-8", b"experiment"),
         ("/v1/experiments/banner/units?format=parquet", "application/vnd.apache.parquet", b"PAR1"),
         ("/v1/results?format=csv", "text/csv; charset=utf-8", b"experiment"),
-        ("/v1/cx?format=csv", "text/csv; charset=utf-8", b"date,csat"),
+        ("/v1/cx?format=csv", "text/csv; charset=utf-8", b"kpi,survey,level,date"),
         ("/v1/cx?format=parquet", "application/vnd.apache.parquet", b"PAR1"),
     ],
 )

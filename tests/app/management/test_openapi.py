@@ -103,6 +103,22 @@ def test_the_schemas_of_answers_are_closed_and_each_of_their_members_is_explaine
     ] == []
 
 
+def lists_and_booleans(schema: Any) -> Iterator[dict[str, Any]]:
+    """Every schema below one that may be a list, or that has but one boolean."""
+    if isinstance(schema, dict):
+        kinds = schema.get("type")
+        if "array" in (kinds if isinstance(kinds, list) else [kinds]) or True in schema.get("enum", ()):
+            yield schema
+    for each in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from lists_and_booleans(each)
+
+
+def test_every_list_says_what_it_holds_or_generators_of_clients_leave_its_answer_out(document: dict[str, Any]) -> None:
+    found = list(lists_and_booleans(document["components"]["schemas"]))
+    assert len(found) > 100
+    assert [schema for schema in found if "items" not in schema] == []
+
+
 def test_files_are_named_as_such_and_as_bytes(document: dict[str, Any]) -> None:
     sent = document["paths"]["/v1/products"]["put"]["requestBody"]["content"]
     files = {"application/x-ndjson", "text/csv", "application/vnd.apache.parquet", "application/octet-stream"}
@@ -132,6 +148,19 @@ def test_the_page_of_the_documentation_is_self_contained(worker: OneWorker, docu
     assert 'src="http' not in page.text
     assert style.headers["content-type"].startswith("text/css")
     assert all(path in page.text for path in document["paths"])
+
+
+def test_every_operation_has_an_anchor_that_the_contents_lead_to_and_nothing_is_folded_away(
+    worker: OneWorker, document: dict[str, Any]
+) -> None:
+    with worker.client(None) as client:
+        page = client.get("/docs").text
+    names = {each["operationId"] for methods in document["paths"].values() for each in methods.values()}
+    anchors = re.findall(r' id="([\w-]+)"', page)
+    assert names < set(anchors)
+    assert len(anchors) == len(set(anchors))
+    assert set(re.findall(r'href="#([\w-]+)"', page)) == set(anchors)
+    assert "<details" not in page
 
 
 def test_what_anyone_may_ask_for_is_rendered_once(worker: OneWorker, monkeypatch: pytest.MonkeyPatch) -> None:

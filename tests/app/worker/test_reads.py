@@ -142,3 +142,16 @@ async def test_so_many_answers_are_kept_and_the_oldest_go(reads: Reads, backgrou
     asked.may_answer.clear()
     assert await body(reads, asked, SOON, PageQuestion(queries[0], "first")) is None
     assert await body(reads, asked, SOON, PageQuestion(queries[1], "first")) == b"2"
+
+
+async def test_what_may_be_a_minute_old_is_asked_for_once_a_minute(
+    reads: Reads, background: Tasks, clock: Clock
+) -> None:
+    asked = Asked()
+    asked.may_answer.set()
+    found: list[bytes] = []
+    for _ in range(4):
+        answer = await reads.within(BANNER, asked, LONG, young=60.0)
+        found.append(answer.body if answer else b"")
+        clock.seconds += 29.0
+    assert found == [b"1", b"1", b"1", b"2"]

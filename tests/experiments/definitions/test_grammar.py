@@ -11,7 +11,7 @@ from worlds.definition_examples import METRICS
 from experiments.definitions.content import CatalogContent
 from experiments.definitions.folder import builtin_metrics, read_sources
 from experiments.definitions.model import Experiment, GoalMargin, Layer, Recommend, TrafficStep
-from experiments.definitions.shop import Boost, Metric
+from experiments.definitions.shop import Boost, JourneyStage, Metric, Shift
 
 SMALLEST = "key: banner\nstatus: running\nvariants: [control, threshold]\ngoal: purchase_rate\n"
 
@@ -153,8 +153,8 @@ def test_the_built_in_metrics_are_those_of_the_guide_and_may_be_replaced() -> No
     names = [metric.name for metric in builtin_metrics()]
     assert " ".join(names) == (
         "purchase_rate orders_per_visitor revenue_per_visitor average_order_value engaged_time engaged_time_estimate"
-        " time_on_site_p75 checkout_funnel return_d7 csat nps ces refund_rate pages_per_visitor"
-        " recommendation_click_rate"
+        " time_on_site_p75 checkout_funnel return_d7 retention_d7 retention_d28 csat nps ces refund_rate"
+        " pages_per_visitor recommendation_click_rate tickets_per_order"
     )
     own = content_of(metrics="purchase_rate: {type: count, event: Sold}\n").metrics
     assert [metric.event for metric in own if metric.name == "purchase_rate"] == ["Sold"]
@@ -193,3 +193,29 @@ def test_archived_experiments_leave_their_share_of_a_layer() -> None:
     share = "layer: {name: pdp, share: [0%, 60%]}\n"
     other = SMALLEST.replace("banner", "other").replace("running", "archived")
     assert len(content_of(banner=SMALLEST + share, other=other + share).experiments) == 2
+
+
+def test_hours_of_service_are_minutes_of_the_week_in_order() -> None:
+    text = "support_hours: {friday: [13:00-24:00, 9:00 - 12:30], monday: 0:00-6:00, sunday: null}\n"
+    assert content_of(shop=text).shop.support_hours == (
+        Shift(weekday=0, opens=0, closes=360),
+        Shift(weekday=4, opens=540, closes=750),
+        Shift(weekday=4, opens=780, closes=1440),
+    )
+
+
+def test_a_journey_is_its_stages_in_the_order_of_the_file() -> None:
+    text = (
+        "journey:\n  - {name: looks, event: page, where: {path: /sale}}\n  - {name: bought, event: Order Completed}\n"
+    )
+    assert content_of(shop=text).shop.journey == (
+        JourneyStage(name="looks", event="page", where={"path": "/sale"}),
+        JourneyStage(name="bought", event="Order Completed"),
+    )
+
+
+def test_targets_are_in_the_unit_of_their_kpi() -> None:
+    text = "targets: {csat: 85%, nps: -5, ces: 2.5, first_response: 4 hours, resolution_time_p90: 90 minutes}\n"
+    assert content_of(shop=text).shop.targets == {
+        "csat": 0.85, "nps": -5.0, "ces": 2.5, "first_response": 4.0, "resolution_time_p90": 1.5,
+    }  # fmt: skip

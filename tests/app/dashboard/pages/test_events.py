@@ -11,6 +11,8 @@ from servers.patience import until
 from servers.people import Visitor, signed_in_visitor
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service, running
 
+from app.glossary.entries import descriptions
+
 HOSTILE = '"><img src=x onerror=alert(1)>\u202e'
 FILES = {
     "banner.yaml": (
@@ -126,7 +128,7 @@ def test_an_id_of_which_nothing_came_is_said_to_be_so(admin: Visitor) -> None:
 
 
 def test_a_metric_is_told_with_its_sentence_its_place_and_who_uses_it_as_what(shop: Service, admin: Visitor) -> None:
-    page = admin.get("/dashboard/metrics").text
+    page = admin.get("/dashboard/metrics").text.replace("\u00a0", " ")
     with shop.client() as client:
         told = {each["name"]: each for each in client.get("/v1/metrics").json()["metrics"]}
     margin, rate = told["margin"], told["purchase_rate"]
@@ -150,3 +152,13 @@ def test_a_text_finds_metrics_by_name_title_and_event(admin: Visitor) -> None:
     nothing = admin.get("/dashboard/metrics", params={"find": "<b>"}).text
     assert "&lt;b&gt;" in nothing
     assert "Show all metrics" in nothing
+
+
+def test_every_label_leads_to_what_the_glossary_says_of_it(admin: Visitor) -> None:
+    looked = admin.post("/dashboard/events/visitor", page="/dashboard/events", visitor="v-mine").text
+    labels = re.findall(r'<th scope="col"[^>]*>(.*?)</th>', looked)
+    assert len(labels) >= 20
+    assert [label for label in labels if "/dashboard/glossary/" not in label] == []
+    named = set(re.findall(r'href="/dashboard/glossary/([^"]+)"', looked))
+    assert {"missing_order_id", "invalid_currency", "count_24h"} <= named
+    assert named <= descriptions().keys()

@@ -52,10 +52,10 @@ def numbers(answer: Any) -> set[str]:
 
 
 def rendered(results: Any, look: PageLook = PageLook(), days: Any = None, **told: Any) -> str:  # noqa: B008 - frozen
-    detail = Detail(metric_shown(results, look), days, current=True, late=False, sql=None, steps=())
+    detail = Detail(metric_shown(results, look), days, sql=None, steps=())
     return TEMPLATES.get_template("experiment.html").render(
         root="", here="/dashboard/experiments/drawn", signed=ADA, places=(), style="s", script="m", icon="i",
-        experiment=DEFINED, look=look, link=look.link, report=look.report, refused=None, said={},
+        experiment=DEFINED, look=look, link=look.link, report=look.report, refused=None, said={}, current=True,
         **content(results, look, detail), **told,
     )  # fmt: skip
 

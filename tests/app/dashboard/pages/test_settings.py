@@ -3,14 +3,18 @@
 import html
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from servers.one_worker import PUBLISHABLE, OneWorker
-from servers.people import Visitor, people_of, sign_in_link
+from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
+from servers.patience import until
+from servers.people import Visitor, people_of, sign_in_link, signed_in_visitor
+from worlds.key_lists import entry, listing
 
 from app.dashboard.pages.settings import MAY
 from app.keys.audit import Audit, Wanted
+from app.keys.file import read_keys
 from app.keys.scopes import PAGES, Role
 
 SignedInAs = Callable[[Role], Visitor]
@@ -132,3 +136,149 @@ def test_what_a_role_may_is_said_in_words_for_all_that_a_page_needs(signed_in_as
     text = signed_in_as("admin").get(SETTINGS).text
     assert "may read results and reports</dd>" in text
     assert all(said in text for said in MAY.values())
+
+
+@pytest.fixture
+def listing_worker(tmp_path: Path) -> Iterator[OneWorker]:
+    """A worker whose keys stand in a file besides."""
+    (tmp_path / "keys.yaml").write_text("# ask Jana\n" + listing(entry("shop", "publishable"), entry("analyst")))
+    with OneWorker(tmp_path, keys=tmp_path / "keys.yaml") as worker:
+        yield worker
+
+
+@pytest.fixture
+def owner(listing_worker: OneWorker) -> Iterator[Visitor]:
+    with signed_in_visitor(listing_worker.url, listing_worker.settings.data, "admin") as visitor:
+        yield visitor
+
+
+def shown_key(text: str) -> str:
+    found = re.search(r'id="new-key" readonly size="70" value="([^"]+)"', text)
+    assert found is not None, text
+    return found[1]
+
+
+def key_file(worker: OneWorker) -> Path:
+    assert worker.settings.keys is not None
+    return worker.settings.keys
+
+
+def opens(worker: OneWorker, key: str, path: str = "/v1/keys") -> bool:
+    with worker.client(key) as client:
+        return client.get(path).status_code == 200
+
+
+def test_a_key_is_shown_this_once_holds_at_once_and_does_what_it_was_made_for(
+    listing_worker: OneWorker, owner: Visitor
+) -> None:
+    fields = {"name": "ops", "class": "secret", "scope-audit": "on", "reason": "the new dashboard"}
+    made = owner.post(f"{SETTINGS}/new-key", **fields, expires="2099-01-01", site="sk")
+    key = shown_key(made.text)
+    assert key.startswith("sk_")
+    assert opens(listing_worker, key)
+    assert not opens(listing_worker, key, "/v1/operations")
+    assert opens(listing_worker, SECRET, "/v1/operations")
+    again = owner.get(SETTINGS).text
+    assert key not in again
+    row = again.partition('<th scope="row">ops</th>')[2].partition("</tr>")[0]
+    assert "audit" in row
+    assert "2099-01-01" in row
+    [kept] = [each for each in read_keys(key_file(listing_worker).read_bytes()).keys if each.name == "ops"]
+    assert (kept.scopes, kept.site) == (("audit",), "sk")
+    assert key_file(listing_worker).read_text().startswith("# ask Jana\n")
+    assert key not in key_file(listing_worker).read_text()
+    [line] = Audit(listing_worker.settings.data).page(None, 1_000, Wanted(frozenset({"ops"})))[0]
+    assert (line.act, line.actor.kind, line.actor.name) == ("key.new", "person", "admin@shop.example")
+    assert (line.reason, bool(line.request_id)) == ("the new dashboard", True)
+    assert key not in repr(line)
+
+
+def test_a_form_that_makes_a_key_is_done_once_and_shows_it_to_nobody_again(
+    listing_worker: OneWorker, owner: Visitor
+) -> None:
+    token = owner.form_token()
+    first, second = (
+        owner.post_as_is(f"{SETTINGS}/new-key", form_token=token, name="twice", reason="") for _ in range(2)
+    )
+    assert shown_key(first.text)
+    assert (second.status_code, second.text) == (303, "")
+    assert [each.name for each in read_keys(key_file(listing_worker).read_bytes()).keys].count("twice") == 1
+
+
+def test_a_revoked_key_opens_nothing_any_more_and_who_did_it_is_kept(listing_worker: OneWorker, owner: Visitor) -> None:
+    assert opens(listing_worker, "secret_analyst")
+    answer = owner.post(f"{SETTINGS}/revoke-key", name="analyst", reason="left in June")
+    assert (answer.status_code, answer.headers["location"]) == (303, SETTINGS)
+    assert not opens(listing_worker, "secret_analyst")
+    assert ">analyst</th>" not in owner.get(SETTINGS).text
+    assert [each.name for each in read_keys(key_file(listing_worker).read_bytes()).keys] == ["shop"]
+    line = Audit(listing_worker.settings.data).page(None, 1_000, Wanted(frozenset({"analyst"})))[0][-1]
+    assert (line.act, line.actor.name, line.reason) == ("key.revoke", "admin@shop.example", "left in June")
+
+
+def test_keys_of_the_settings_have_no_button(owner: Visitor) -> None:
+    rows = owner.get(SETTINGS).text.partition('id="keys"')[2].partition("</tbody>")[0].split("<tr>")[2:]
+    revocable = {bool(re.search("revoke-key", row)): row for row in rows}
+    assert len(rows) == 4
+    assert sum("revoke-key" in row for row in rows) == 2
+    assert "of the service's settings" in html.unescape(revocable[False])
+    name = html.unescape(revocable[False].partition('scope="row">')[2].partition("<")[0])
+    answer = owner.post(f"{SETTINGS}/revoke-key", name=name)
+    assert answer.status_code == 400
+    assert f"there is no key {name}" in html.unescape(answer.text)
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "told"),
+    [
+        ("new-key", {"name": "shop"}, "there is a key shop already"),
+        ("new-key", {"name": "a b"}, "a name has 1 to 64 letters"),
+        ("new-key", {"name": '", class: secret}, {name: "x'}, "a name has 1 to 64 letters"),
+        ("new-key", {"name": ""}, "it is missing"),
+        ("new-key", {"name": "x", "class": "publishable", "scope-steer": "on"}, "steer is of secret keys"),
+        ("new-key", {"name": "x", "scope-all": "on"}, "unknown scope"),
+        ("new-key", {"name": "x", "expires": "soon"}, "it must be a day such as 2027-06-01"),
+        ("new-key", {"name": "x", "origins": "https://a.example"}, "a secret key is of no page"),
+        ("revoke-key", {"name": "analyts"}, "did you mean analyst?"),
+        ("revoke-key", {}, "there is no key"),
+    ],
+)
+def test_a_key_that_cannot_be_is_said_and_nothing_is_changed(
+    listing_worker: OneWorker, owner: Visitor, action: str, fields: dict[str, str], told: str
+) -> None:
+    before = key_file(listing_worker).read_bytes()
+    answer = owner.post(f"{SETTINGS}/{action}", **fields)
+    assert answer.status_code == 400
+    assert told in html.unescape(answer.text)
+    assert "new-key" not in re.findall(r'<input id="([^"]+)"', answer.text)
+    assert key_file(listing_worker).read_bytes() == before
+
+
+def test_an_audit_that_cannot_be_written_makes_no_key_and_keeps_none_in_force(
+    listing_worker: OneWorker, owner: Visitor
+) -> None:
+    token = owner.form_token()
+    before = key_file(listing_worker).read_bytes()
+    folder = listing_worker.settings.data / "audit"
+    folder.rename(folder.with_name("away"))
+    folder.write_text("in the way")
+    assert owner.post_as_is(f"{SETTINGS}/new-key", form_token=token, name="unseen").status_code == 503
+    assert key_file(listing_worker).read_bytes() == before
+    assert opens(listing_worker, "secret_analyst")
+    assert owner.post_as_is(f"{SETTINGS}/revoke-key", form_token=token, name="analyst").status_code == 303
+    assert not opens(listing_worker, "secret_analyst")
+    folder.unlink()
+    folder.with_name("away").rename(folder)
+    audit = listing_worker.app.cold.state.resources.audit
+    until(lambda: not audit.waits, "the line has followed")
+    assert (
+        Audit(listing_worker.settings.data).page(None, 1_000, Wanted(frozenset({"analyst"})))[0][-1].act == "key.revoke"
+    )
+
+
+def test_without_a_file_of_keys_the_page_says_which_setting_names_one(signed_in_as: SignedInAs) -> None:
+    admin = signed_in_as("admin")
+    assert "RESONATE_KEYS=keys.yaml" in admin.get(SETTINGS).text
+    answer = admin.post(f"{SETTINGS}/new-key", name="x")
+    assert answer.status_code == 400
+    assert "RESONATE_KEYS names no file of keys" in answer.text

@@ -1,0 +1,3 @@
+-- Who came to a stage.
+SELECT r.entered_at, r.waited
+FROM reached AS r
