@@ -143,6 +143,8 @@ class Arriving(TypedDict):
     forged: int
     refused: int
     """Here: Events of visitors who refuse everything, which were not stored."""
+    unusable: int
+    """Here: Answers to surveys, and tickets, that are stored and in no figure."""
 
 
 class DiskRoom(TypedDict):
@@ -343,4 +345,4 @@ class RefusedAnswer(TypedDict):
     dropped: Sequence[RefusalCause]
     """Events of a kind that nothing reads, which are not stored."""
     unusable: Sequence[RefusalCause]
-    """Here: Answers to surveys and tickets that are stored and in no figure, and why."""
+    """Answers to surveys and tickets that are stored and in no figure, and why."""
