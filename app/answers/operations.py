@@ -345,4 +345,4 @@ class RefusedAnswer(TypedDict):
     dropped: Sequence[RefusalCause]
     """Events of a kind that nothing reads, which are not stored."""
     unusable: Sequence[RefusalCause]
-    """Answers to surveys and tickets that are stored and in no figure, and why."""
+    """Here: Answers to surveys and tickets that are stored and in no figure, and why."""
