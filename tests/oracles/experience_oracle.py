@@ -122,7 +122,7 @@ def clustered(numerators: Sequence[float], denominators: Sequence[float], low: f
     value = sum(numerators) / total
     residuals = [a - value * b for a, b in zip(numerators, denominators, strict=True)]
     effective = total**2 / sum(b * b for b in denominators)
-    ones = all(b == 1 for b in denominators)
+    ones = math.isfinite(high) and all(b == 1 for b in denominators)  # a mean: answers, one each
     error = math.sqrt(n * sum(r * r for r in residuals) / (n - 1)) / total if n > 1 else 0.0
     settled = n > 1 and (ones or effective >= 10) and error > 1e-12
 

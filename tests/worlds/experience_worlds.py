@@ -1,7 +1,8 @@
 """Shops whose visitors look, buy, answer surveys and ask for help: drawn, with all that goes wrong among them."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from hypothesis import strategies as st
@@ -22,29 +23,28 @@ SHOP_FILES = {
 
 @dataclass(frozen=True)
 class DrawnExperience:
-    """The records of a shop, for how many days it is open, and what it was drawn from."""
+    """A shop of so many visitors over some days, drawn from a seed; its clocks are set in the meantime. Where
+    `repeated`, people answer the same survey more than once.
+    """
 
-    records: list[Record] = field(repr=False)
+    seed: int
     days: int
-    seed: int = 0
-    visitors: int = 0
-    repeated: bool = False
+    visitors: int
+    repeated: bool
+
+    @cached_property
+    def records(self) -> list[Record]:
+        """What happened."""
+        chance, shop = random.Random(self.seed), Shop()
+        for number in range(self.visitors):
+            Visit(shop, chance, f"v{number}", self.days).happens(self.repeated)
+        return [each for each in shop.records if each.time < START + self.days * DAY]
 
 
-def drawn_experience(seed: int, days: int, visitors: int, *, repeated: bool) -> DrawnExperience:
-    """The shop of a seed; where `repeated`, people answer the same survey more than once."""
-    chance, shop = random.Random(seed), Shop()
-    for number in range(visitors):
-        Visit(shop, chance, f"v{number}", days).happens(repeated)
-    records = [each for each in shop.records if each.time < START + days * DAY]
-    return DrawnExperience(records, days, seed, visitors, repeated)
-
-
-@st.composite
-def experiences(draw: st.DrawFn, most: int = 60) -> DrawnExperience:
-    """A shop of some visitors over some days; its clocks are set in the meantime."""
-    days, visitors = draw(st.integers(60, 110)), draw(st.sampled_from((1, most // 8, most // 2, most)))
-    return drawn_experience(draw(st.integers(0, 2**32)), days, visitors, repeated=draw(st.booleans()))
+def experiences(most: int = 60) -> st.SearchStrategy[DrawnExperience]:
+    """Shops of many visitors, and of few."""
+    visitors = st.sampled_from((most, most // 2, most // 8, 1))
+    return st.builds(DrawnExperience, st.integers(0, 2**32), st.integers(60, 110), visitors, st.booleans())
 
 
 class Visit:

@@ -15,8 +15,8 @@ few = st.lists(st.tuples(st.integers(1, 40) | st.floats(0.01, 40.0), st.booleans
 many = st.lists(st.tuples(st.floats(0.01, 40.0), st.sampled_from([True, True, False])), min_size=30, max_size=60)
 
 
-@settings(max_examples=examples(200))
 @speaks(known=0.1)
+@settings(max_examples=examples(200))
 @given(waited=few | many, q=st.sampled_from([0.25, 0.5, 0.9]))
 def test_quantiles_and_their_intervals_are_those_of_statsmodels(waited: list[tuple[float, bool]], q: float) -> None:
     times, over = np.array([float(time) for time, _ in waited]), np.array([ended for _, ended in waited])
