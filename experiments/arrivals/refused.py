@@ -67,8 +67,8 @@ class ReceivedDays:
 
     def of(self, cube: Cube, day: int, now_us: int) -> Counter[str]:
         """The events that the log holds of a day, as of now (µs)."""
-        until = cube.scope.days.close(day)
-        since = cube.scope.days.close(day - DAY_US)
+        until = cube.scope.days.moment(day + DAY_US)
+        since = cube.scope.days.moment(day)
         if (since, until) in self._known:
             return self._known[since, until]
         found: Counter[str] = Counter()
@@ -130,7 +130,7 @@ def alone_check(cube: Cube, told: Mapping[str, Sequence[DaySum]], span: tuple[in
 def worthless_check(cube: Cube, span: tuple[int, int]) -> Iterator[Notice]:
     """`orders_without_value`, where on some day of the span more than 1 % of the orders came without one."""
     days = cube.scope.days
-    since, until = days.close(span[0] - DAY_US), days.close(span[1])
+    since, until = days.moment(span[0]), days.moment(span[1] + DAY_US)
     bound: dict[str, Any] = {"day": days.sql("e.received_at"), "name": ORDER, "since": since, "until": until}
     rows = cube.once(arrivals_sql("order_values").bind(**bound))
     if not rows["worthless"].sum():
@@ -160,7 +160,7 @@ def _others(much: Sequence[Share]) -> str:
 
 def _stored(cube: Cube, first: int, last: int) -> dict[int, int]:
     days = cube.scope.days
-    counted = _received(cube, days.sql("e.received_at"), days.close(first - DAY_US), days.close(last))
+    counted = _received(cube, days.sql("e.received_at"), days.moment(first), days.moment(last + DAY_US))
     return {int(day): n for day, n in counted}
 
 

@@ -34,12 +34,8 @@ class ShopDays:
         local = time_us + offset
         return local - local % DAY_US
 
-    def close(self, day: int) -> int:
-        """The moment at which a day closes: the next local midnight, in µs UTC."""
-        return self.moment(day + DAY_US)
-
     def moment(self, local: int) -> int:
-        """When the shop's clock shows a time, in µs UTC; of two such moments the later one."""
+        """When the shop's clock shows a time, in µs UTC; the later of two. A day begins at `moment(day)`."""
         for since, shifted in reversed(self.offsets):
             if local - shifted >= since:
                 return local - shifted

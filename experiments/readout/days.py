@@ -53,7 +53,7 @@ class ClosedDays:
 
     def matures(self, day: int, window_us: int) -> int:
         """The day at whose close the windows of all units exposed on a day have closed."""
-        return self.days.day(self.days.close(day) + window_us - 1) if window_us > 0 else day
+        return self.days.day(self.days.moment(day + DAY_US) + window_us - 1) if window_us > 0 else day
 
     def looks(self, plan: Plan, window_us: int) -> list[LookDay]:
         """The looks of a planned or fixed test, those to come too; a fixed one has one, at its end.

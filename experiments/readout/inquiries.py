@@ -91,7 +91,7 @@ class Opened:
         for _, day, n in self.gained:
             if first <= day <= newest:
                 found[day] = found.get(day, 0) + n
-        shares = {day: experiment.traffic_share(moment_of(days.days.close(day) - 1)) for day in found}
+        shares = {day: experiment.traffic_share(moment_of(days.days.moment(day + DAY_US) - 1)) for day in found}
         everybody = sum(n / shares[day] for day, n in found.items() if shares[day] > 0.0)
         return Traffic(sum(found.values()), count, everybody)
 

@@ -149,7 +149,7 @@ DECISIONS: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/readout/days.py",
-                "return self.days.day(self.days.close(day) + window_us - 1) if window_us > 0 else day",
+                "return self.days.day(self.days.moment(day + DAY_US) + window_us - 1) if window_us > 0 else day",
                 "return day",
             ),
         ),
