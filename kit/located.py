@@ -38,12 +38,14 @@ Scalar = None | bool | int | float | str
 class Located:
     """A scalar, list or mapping with its line (a field of a mapping: the line of its key).
 
-    `text` is a scalar as it was written, so that a name which looks like a number stays what the marketer wrote.
+    `text` is a scalar as it was written, so that a name which looks like a number stays what the marketer wrote;
+    `text_line` is where it stands, which may be below its key.
     """
 
     value: Scalar | tuple[Located, ...] | Mapping[str, Located]
     line: int
     text: str = ""
+    text_line: int = field(default=0, compare=False)
 
     @property
     def described(self) -> str:

@@ -33,10 +33,13 @@ _INTEGER: Final = re.compile(r"-?[0-9]{1,19}\Z")
 _FLOAT: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?\Z")
 
 
-def read_yaml(content: bytes, problems: Problems) -> Located | None:
-    """The one document of a file; None where it is empty, or (with the mistake remembered) cannot be read."""
+def read_yaml(content: bytes, problems: Problems, size: int | None = None) -> Located | None:
+    """The one document of a file; None where it is empty, or (with the mistake remembered) cannot be read.
+
+    `size` is that of the file, where the content is only its beginning.
+    """
     if len(content) > MAX_BYTES:
-        problems.add(1, "", f"{len(content):,} bytes, a definition file may have {MAX_BYTES:,}")
+        problems.add(1, "", f"{size or len(content):,} bytes, a definition file may have {MAX_BYTES:,}")
         return None
     try:
         text = content.decode("utf-8-sig")
@@ -147,7 +150,7 @@ class _Walk:
                 message = f'"{shortened(key.text)}" stands twice (first in line {first}), keep one'
                 self._problems.add(key.line, "", message)
             else:
-                fields[key.text] = Located(value.value, key.line, value.text)
+                fields[key.text] = Located(value.value, key.line, value.text, value.line)
         return fields
 
 
@@ -192,7 +195,7 @@ def _explanation(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
     if indent.strip(" "):
         return _NO_SPACE
     if "could not find expected ':'" in problem:
-        return _without_colon(written.strip())
+        return without_colon(written.strip())
     for sign, words in _EXPLANATIONS.items():
         if sign in problem:
             return words
@@ -202,7 +205,7 @@ def _explanation(error: yaml.MarkedYAMLError, text: str, line: int) -> str:
 _NO_SPACE: Final = "a space that is none (a non-breaking one) stands before it, and cannot indent YAML: type spaces"
 
 
-def _without_colon(written: str) -> str:
+def without_colon(written: str) -> str:
     """What is wrong with a line that is no field and no value of one."""
     close = re.match(r"([A-Za-z_][\w.-]*):(\S.*)", written)
     if close:

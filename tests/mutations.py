@@ -42,6 +42,7 @@ from planted.reports import REPORTS
 from planted.rooms import ROOMS
 from planted.scripts import SCRIPTS
 from planted.service import SERVICE
+from planted.surveys import SURVEYS
 from planted.tag import TAG
 from planted.trust import TRUST
 from planted.visitors import VISITORS
@@ -74,6 +75,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **ROOMS,
     **PEOPLE,
     **EXPERIENCE,
+    **SURVEYS,
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,

@@ -143,6 +143,8 @@ class Arriving(TypedDict):
     forged: int
     refused: int
     """Here: Events of visitors who refuse everything, which were not stored."""
+    unusable: int
+    """Here: Answers to surveys, and tickets, that are stored and in no figure."""
 
 
 class DiskRoom(TypedDict):

@@ -8,12 +8,14 @@ RefusalCode = Literal[
     "analysis_failed",
     "analysis_timeout",
     "analysis_unavailable",
+    "answered_by_nobody",
     "audit_not_kept",
     "batch_too_large",
     "body_too_large",
     "catalogue_busy",
     "catalogue_too_large",
     "check_failed",
+    "consent_none",
     "content_type_not_supported",
     "data_damaged",
     "draft_too_large",
@@ -59,6 +61,7 @@ RefusalCode = Literal[
     "not_found",
     "not_kept",
     "nothing_reads_it",
+    "number_as_text",
     "number_too_large",
     "order_refused",
     "origin_not_allowed",
@@ -68,8 +71,11 @@ RefusalCode = Literal[
     "preview_key_not_kept",
     "rate_limited",
     "reason_needed",
+    "respelled",
     "role_may_not",
     "scope_missing",
+    "score_missing",
+    "score_off_scale",
     "secret_key_in_address",
     "secret_key_required",
     "sessions_unavailable",
@@ -80,7 +86,12 @@ RefusalCode = Literal[
     "slow_body",
     "slow_request",
     "still_computing",
+    "survey_key_not_kept",
+    "survey_of_no_kind",
+    "survey_unnamed",
     "targeting_key_missing",
+    "ticket_of_page",
+    "ticket_unnamed",
     "too_deep",
     "too_many_connections",
     "too_many_exclude",
@@ -100,13 +111,16 @@ RefusalCode = Literal[
     "unknown_experiment",
     "unknown_guide",
     "unknown_holdout",
+    "unknown_kpi",
     "unknown_metric",
     "unknown_parameter",
     "unknown_path",
     "unknown_phase",
+    "unknown_segment",
     "unknown_share",
     "unknown_slot",
     "unknown_strategy",
+    "unknown_survey",
     "unknown_term",
     "unknown_type",
     "unknown_variant",
@@ -123,6 +137,7 @@ RefusalCode = Literal[
 `analysis_failed`: The answer could not be computed: the log of the service says why.
 `analysis_timeout`: The answer took too long to compute: ask again in a moment, or for less at once.
 `analysis_unavailable`: The process that computes answers is not there: ask again in a moment; /readyz says how it is.
+`answered_by_nobody`: An answered ticket does not say by whom: send properties.by, agent or bot.
 `audit_not_kept`: The audit cannot be written, so nothing was done: make room for it in the data directory, then ask
 again.
 `batch_too_large`: A batch has too many items: send several smaller ones.
@@ -130,6 +145,7 @@ again.
 `catalogue_busy`: Another catalogue of products is being taken up: send this one again in a moment.
 `catalogue_too_large`: The catalogue of products is too large: send 64 MB at most.
 `check_failed`: The definition files have mistakes: mend those that the message names, then start it.
+`consent_none`: The user refuses everything, so nobody asks them: make no link for them.
 `content_type_not_supported`: The body is of a kind that is not read here: send one of those that the message names.
 `data_damaged`: A file of the log is damaged or gone: put it back from a backup; `resonate verify` names it.
 `draft_too_large`: The file of a draft would be too large: write less into it.
@@ -178,6 +194,7 @@ opened.
 `not_found`: There is nothing at this address: /docs lists every route.
 `not_kept`: A file cannot be changed, so nothing was done: make room for it, and let the service write it.
 `nothing_reads_it`: No metric reads events of this kind, so they are not stored: nothing is to be done.
+`number_as_text`: A number came as a text and was taken: send numbers without quotes to end the note.
 `number_too_large`: A number is beyond 2^63: send what is an id as text.
 `order_refused`: The experiment does not take this order now: the message says which it takes.
 `origin_not_allowed`: The key is not for pages of this origin: add the origin to the key, or to RESONATE_ORIGINS.
@@ -187,8 +204,11 @@ opened.
 `preview_key_not_kept`: The key of preview links cannot be kept, so none was made: make room in the data directory.
 `rate_limited`: More was asked for than the key or the network may: wait as long as Retry-After says.
 `reason_needed`: An order needs a reason: write one of 3 to 500 characters.
+`respelled`: A field came under another spelling and was taken: send the name that the note says.
 `role_may_not`: The role of who is signed in may not do this: the message names those that may.
 `scope_missing`: The key may not do this: give it the scope that the message names.
+`score_missing`: An answer to a survey has no score: send properties.score, a number.
+`score_off_scale`: A score is off its scale: send nps from 0 to 10, csat from 1 to 5, ces from 1 to 7.
 `secret_key_in_address`: A secret key stands in an address, where logs keep it: send it as `Authorization: Bearer`,
 and revoke this one.
 `secret_key_required`: A page's key may not do this: let a backend ask with a secret key.
@@ -200,7 +220,12 @@ and revoke this one.
 `slow_body`: The body came too slowly: send it again, on a better line.
 `slow_request`: The head of the request came too slowly: send it again, on a better line.
 `still_computing`: The answer takes longer than a page waits, and is computed on: open the page again in a moment.
+`survey_key_not_kept`: No key can be kept for the links of surveys: mend what the message names.
+`survey_of_no_kind`: Nothing says on which scale a survey is answered: send kind nps, csat or ces.
+`survey_unnamed`: Nothing says which survey it is: send properties.survey, its name.
 `targeting_key_missing`: The context names no visitor: send the visitor's id as targetingKey.
+`ticket_of_page`: A page tells of a ticket, which counts nowhere: send tickets with a secret key.
+`ticket_unnamed`: Nothing says which ticket it is: send its id as properties.ticket_id.
 `too_deep`: Objects are nested too deep: send at most 32 levels.
 `too_many_connections`: The network holds too many connections: close some, or use one for several requests.
 `too_many_exclude`: Too many products are left out: send at most 1,000.
@@ -220,14 +245,17 @@ and revoke this one.
 `unknown_experiment`: There is no experiment of this key: ask for the one that was probably meant.
 `unknown_guide`: There is no guide of this name: /llms.txt lists them.
 `unknown_holdout`: There is no holdout of this name: ask for one of those that the message names.
+`unknown_kpi`: There is no KPI of this name: ask for one that the message names.
 `unknown_metric`: There is no metric of this name: ask for the one that was probably meant.
 `unknown_parameter`: The route knows no parameter of this name: leave it out, or send the one that was meant.
 `unknown_path`: It is the path of another vendor's client, and what it sent is not stored: set the client up as
 docs/clients.md has it.
 `unknown_phase`: The experiment has no such phase: ask for one that it had.
+`unknown_segment`: There is no segment of this name: ask for one of segments.yaml.
 `unknown_share`: There is no such link, or it holds no more: ask who gave it for a new one.
 `unknown_slot`: There is no slot of this name: ask for one of recommendations.yaml.
 `unknown_strategy`: There is no strategy of this name: ask for one of those that the message names.
+`unknown_survey`: Nobody answered a survey of this name: ask for one that the message names.
 `unknown_term`: The glossary has no such name: look up the one that was probably meant.
 `unknown_type`: There is no type of event of this name: send track, page, screen, identify, group or alias.
 `unknown_variant`: The experiment has no variant of this key: name one that it has.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from pydantic import ValidationError
 
@@ -27,7 +28,8 @@ from experiments.definitions.experiment import ExperimentFile
 from experiments.definitions.folder import SIDES
 from experiments.definitions.model import Experiment
 from experiments.definitions.quantities import words_of
-from kit.located import DefinitionError
+from kit.located import DefinitionError, shortened
+from kit.time import DAY_SECONDS
 
 
 def refused_changes(
@@ -79,11 +81,13 @@ def refused_phases(
             message += f" write phase: {latest} or more"
             yield DefinitionError(file.file, file.line("phase"), "phase", message)
         elif design and design.ended and experiment.status in ("running", "paused"):
-            shipped = next((each.variant for each in design.shipped if each.until is None), None)
-            since = f"{design.stopped_at:%Y-%m-%d %H:%M} UTC" if design.stopped_at else "before"
-            message = f"{experiment.status}, but phase {design.phase} was stopped {since}"
-            message += f" and everybody saw {shipped or 'one variant'} since, so it does not run again;"
-            message += f" add phase: {latest + 1} to begin anew"
+            control = design.experiment.variants[0].key
+            shown = next((each.variant for each in design.shipped if each.until is None), None) or control
+            since = (
+                f"from {design.stopped_at:%Y-%m-%d %H:%M} UTC to now" if design.stopped_at else "since it was stopped"
+            )
+            message = f"{experiment.status}, but variant {shown} was shown to everyone {since}, so phase {design.phase}"
+            message += f" does not run again: write `phase: {latest + 1}` to begin anew"
             yield DefinitionError(file.file, file.line("status"), "status", message)
 
 
@@ -101,8 +105,9 @@ def changed_design(design: FrozenDesign, content: CatalogContent, file: Experime
         if asked[part] == value or (file.experiment.status == "stopped" and what != "this"):
             continue
         since = f"{design.frozen_at:%Y-%m-%d %H:%M} UTC"
+        changed = _became(design.experiment, file.experiment, part) if what == "this" else f"{what} changed"
         message = (
-            f"{what} changed, but the design of phase {design.phase} is frozen"
+            f"{changed}, but the design of phase {design.phase} is frozen"
             f" since {since}; undo it, or write phase: {design.phase + 1} to begin anew"
         )
         field = file.goal_field if part == "goals" else part
@@ -126,6 +131,67 @@ def _what_changed(part: str, design: FrozenDesign, wanted: FrozenDesign) -> str:
         names = [name for name in design.metrics if design.metrics[name] != wanted.metrics.get(name)]
         return f"{', '.join(names)} of metrics.yaml"
     return "this"
+
+
+def _became(before: Experiment, after: Experiment, part: str) -> str:
+    """What was written of a part and what is written now: `benefit became benefits`."""
+    was, now = (each.model_dump(mode="json") for each in (before, after))
+    found = list(_differences(was[part], now[part], ""))
+    if part == "goals":
+        was, now = ({each["metric"]: _amount(each) for each in written["margins"]} for written in (was, now))
+        found += _differences(was, now, "margin of ")
+    more = f" and {len(found) - MOST_TOLD} more" if len(found) > MOST_TOLD else ""
+    return (", ".join(found[:MOST_TOLD]) or "this changed") + more
+
+
+def _differences(before: Any, after: Any, path: str) -> Iterator[str]:
+    """Each leaf that is another one, by its way; things of a list by their names."""
+    if isinstance(before, list) and isinstance(after, list):
+        names = [[_name(each) for each in items] for items in (before, after)]
+        if names[0] != names[1]:
+            yield f"{path}{', '.join(names[0]) or 'nothing'} became {', '.join(names[1]) or 'nothing'}"
+            return
+        before, after = (dict(zip(names[0], items, strict=True)) for items in (before, after))
+    if isinstance(before, dict) and isinstance(after, dict):
+        before, after = (
+            {**each, **({"max_harm": _amount(each)} if "max_harm" in each else {})} for each in (before, after)
+        )
+        for name in [*before, *(name for name in after if name not in before)]:
+            yield from _differences(before.get(name), after.get(name), f"{path}{name}: ")
+    elif before != after:
+        name = path.split(": ")[-2] if ": " in path else ""
+        yield f"{_in_file(path)}{_written(before, name)} became {_written(after, name)}"
+
+
+def _amount(bound: Mapping[str, Any]) -> str:
+    """A margin or a largest harm as a file says it."""
+    size = bound.get("max_harm", bound.get("margin"))
+    return words_of(size * 100) if bound.get("relative", True) else f"{size:g} points"
+
+
+def _name(item: Any) -> str:
+    """By which name a thing of a list is known: a variant's key, a metric."""
+    known = (item.get("key") or item.get("metric")) if isinstance(item, dict) else item
+    return shortened(str(known))
+
+
+def _in_file(path: str) -> str:
+    return path.replace(_SECONDS, ": ")
+
+
+def _written(value: Any, name: str) -> str:
+    """A value as a file would write it, as far as that is known."""
+    if isinstance(value, float) and name in ("weight", "start", "end", "alpha", "power"):
+        return words_of(value * 100)
+    if isinstance(value, int) and name.endswith(_SECONDS.removesuffix(": ")):
+        return f"{value / DAY_SECONDS:g} days"
+    if value is None or value in ({}, []):
+        return "nothing"
+    return shortened(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+_SECONDS: Final = "_seconds: "
+MOST_TOLD: Final = 3
 
 
 def half_written(

@@ -104,7 +104,9 @@ def order(
         overrides = read_overrides(paths)
         standing = overrides.get(key)
         status = standing.status if standing else experiment.status
-        _check_order(told, status, experiment, catalog.written.get(key))
+        if action == "resume" and "stopped" in (status, catalog.written.get(key)):
+            raise ExperimentStopped(_shown_since(experiment, standing))
+        _check_order(told, status, experiment)
         new = Override(
             status=_WANTED[action],
             ordered_at=now,
@@ -122,12 +124,20 @@ def order(
         return new
 
 
-def _check_order(told: Order, status: Status, experiment: Experiment, written: Status | None) -> None:
+def _shown_since(experiment: Experiment, standing: Override | None) -> str:
+    """Why what was stopped does not go on."""
+    decided = experiment.decision.variant if experiment.decision.outcome == "shipped" else None
+    shown = (standing and standing.shipped) or decided or experiment.variants[0].key
+    since = "since then"
+    if standing is not None and standing.status == "stopped":
+        since = f"from {standing.ordered_at:%Y-%m-%d %H:%M} UTC to now"
+    said = f"{experiment.key} was stopped, and variant {shown} was shown to everyone {since}"
+    return f"{said}: write `phase: {experiment.phase + 1}` in its file to begin anew"
+
+
+def _check_order(told: Order, status: Status, experiment: Experiment) -> None:
     """Raises OverrideRefused for an order that makes no sense."""
     key, action, variants = told.key, told.action, [variant.key for variant in experiment.variants]
-    if action == "resume" and "stopped" in (status, written):
-        anew = f"write phase: {experiment.phase + 1} in its file to begin anew"
-        raise ExperimentStopped(f"{key} was stopped, and everybody saw one variant since; {anew}")
     if status not in _FROM[action]:
         allowed = " or ".join(word for word in _FROM[action] if word != _WANTED[action])
         raise OverrideRefused(f"{key} is {status}, only one that is {allowed} can be told to {action}")

@@ -17,6 +17,7 @@ from experiments.definitions.grammar import (
     Section,
     either,
     fields_schema,
+    lacks_colon,
     listed,
     one_of,
     read_fields,
@@ -64,6 +65,7 @@ from experiments.definitions.quantities import (
 )
 from experiments.targeting.javascript import type_name
 from kit.located import Located, Location, Problems, Wrong
+from kit.yaml import without_colon
 
 MOST_VARIANTS: Final = 100
 MOST_MADE_UP: Final = 10**6  # visitors of a split test
@@ -171,6 +173,8 @@ _VARIANT: Final = Kind(VARIANT.read, either(NAME.schema, VARIANT.kind.schema))
 def _draft(item: Located, number: int, variants: Location) -> _Draft | None:
     place = Location(item, variants.problems, variants.around, f"variants[{number}]")
     if not isinstance(item.value, (tuple, Mapping)):
+        if lacks_colon(item.text, VARIANT.entries):
+            return place.fail(without_colon(item.text))
         key = place.attempt(as_name)
         return None if key is None else _Draft(key=key, line=item.line)
     named = place.fields.get("key")

@@ -177,6 +177,7 @@ def read_folder(folder: Path, instead: Mapping[str, bytes] = MappingProxyType({}
         return FolderReading(None, (wrong,), {}, {})
     errors: list[DefinitionError] = []
     sources: dict[str, bytes] = {}
+    sizes: dict[str, int] = {}
     for path in (each for each in paths if each.name not in instead):
         readable = os.fsencode(path.name).decode(errors="replace")
         if readable != path.name:
@@ -191,14 +192,19 @@ def read_folder(folder: Path, instead: Mapping[str, bytes] = MappingProxyType({}
                 raise OSError(0, "is no regular file")
             with path.open("rb") as file:
                 sources[path.name] = file.read(MAX_BYTES + 1)
+                sizes[path.name] = os.fstat(file.fileno()).st_size
         except OSError as error:
             reason = (error.strerror or "unknown cause").lower()
             errors.append(DefinitionError(path.name, 0, "", f"cannot be read: {reason}"))
-    return read_sources(dict(sorted({**sources, **instead}.items())), errors)
+    return read_sources(dict(sorted({**sources, **instead}.items())), errors, sizes)
 
 
-def read_sources(sources: Mapping[str, bytes], errors: Iterable[DefinitionError] = ()) -> FolderReading:
-    """As `read_folder`, of file contents by file name; `errors` were found before."""
+def read_sources(
+    sources: Mapping[str, bytes],
+    errors: Iterable[DefinitionError] = (),
+    sizes: Mapping[str, int] = MappingProxyType({}),
+) -> FolderReading:
+    """As `read_folder`, of file contents by file name; `errors` were found before, `sizes` are those of the files."""
     found = [*errors]
     roots: dict[str, tuple[Problems, Located | None]] = {}
     for stem in SIDES:
@@ -206,7 +212,10 @@ def read_sources(sources: Mapping[str, bytes], errors: Iterable[DefinitionError]
         problems = Problems(names[0])
         for other in names[1:]:
             found.append(DefinitionError(other, 1, "", f"{names[0]} is there too, keep one of the files"))
-        roots[stem] = problems, None if names[0] not in sources else read_yaml(sources[names[0]], problems)
+        roots[stem] = (
+            problems,
+            None if names[0] not in sources else read_yaml(sources[names[0]], problems, sizes.get(names[0])),
+        )
     content, declared = _sides(roots)
     for problems, _ in roots.values():
         found.extend(problems.found)
@@ -216,7 +225,7 @@ def read_sources(sources: Mapping[str, bytes], errors: Iterable[DefinitionError]
         if stem in SIDES:
             continue
         problems = Problems(name, ZoneInfo(content.shop.timezone), content.shop.currency)
-        read = experiment_file(read_yaml(source, problems), stem, problems)
+        read = experiment_file(read_yaml(source, problems, sizes.get(name)), stem, problems)
         if read and read.experiment.key in files:
             problems.add(1, "", f"{files[read.experiment.key].file} has the same key, keep one of the files")
         elif read:

@@ -15,6 +15,7 @@ from pydantic_core import PydanticUndefined
 
 from kit.located import Located, Location, Wrong, shortened
 from kit.suggestions import did_you_mean
+from kit.yaml import without_colon
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -155,8 +156,7 @@ def by_name(kind: Kind[T], no_name: str = "", whose: str = "") -> Kind[dict[str,
 
     def read(place: Location) -> dict[str, T] | None:
         if not isinstance(place.node.value, Mapping):
-            needed = f"stands where a mapping of {whose} is needed" if whose else NO_MAPPING
-            return place.fail(f"{place.node.described} {needed}")
+            return no_mapping(place, (), f"stands where a mapping of {whose} is needed" if whose else NO_MAPPING)
         found: dict[str, T] = {}
         for name, node in place.fields.items():
             if no_name and not fullmatch(NAME_PATTERN, name):
@@ -201,7 +201,7 @@ class Section(Generic[M]):
     def read(self, place: Location) -> M | None:
         """The model; None where a field that is needed cannot be read, while other wrong ones hold their defaults."""
         told = len(place.problems.found)
-        values = read_fields(place, self.entries, self.elsewhere, no_mapping=self.no_mapping)
+        values = read_fields(place, self.entries, self.elsewhere, needed=self.no_mapping)
         if values is None:
             return None
         entries = {name: entry_of(entry) for name, entry in self.entries.items()}
@@ -218,6 +218,21 @@ class Section(Generic[M]):
         return model
 
 
+def lacks_colon(text: str, fields: Iterable[str]) -> bool:
+    """Whether a text was meant as one of these fields, and has no colon, or no space after it."""
+    begun = re.match(r"([A-Za-z_][\w.-]*)(?: |:\S)", text)
+    return begun is not None and begun[1] in fields
+
+
+def no_mapping(place: Location, fields: Iterable[str], needed: str) -> None:
+    """Tells that something else stands where a mapping of fields is needed; of a field without its colon that."""
+    node = place.node
+    below = node.text_line > node.line
+    if lacks_colon(node.text, [*fields, *(node.text.replace(":", " ").split(" ")[:1] if below else ())]):
+        return place.fail(without_colon(node.text), node.text_line)
+    return place.fail(f"{node.described} {needed}")
+
+
 def entry_of(entry: FieldSpec | Kind[Any]) -> FieldSpec:
     """A kind that stands for itself is a field that may be absent."""
     return entry if isinstance(entry, FieldSpec) else FieldSpec(entry)
@@ -229,14 +244,14 @@ def read_fields(
     elsewhere: Mapping[str, str] | None = None,
     *,
     others: bool = True,
-    no_mapping: str = NO_MAPPING,
+    needed: str = NO_MAPPING,
 ) -> dict[str, Any] | None:
     """What could be read of the fields, by the model's names; None where it is no mapping.
 
     Missing ones are told, and `others` that are unknown.
     """
     if not isinstance(place.node.value, Mapping):
-        return place.fail(f"{place.node.described} {no_mapping}")
+        return no_mapping(place, entries, needed)
     values: dict[str, Any] = {}
     for name, given in entries.items():
         entry = entry_of(given)

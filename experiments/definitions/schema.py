@@ -55,6 +55,12 @@ def schema_of_folder(folder: Path) -> bytes:
     return json.dumps(json_schema("experiment", metrics), indent=1, ensure_ascii=False).encode() + b"\n"
 
 
+def lay_schema_beside(folder: Path) -> None:
+    """Makes the schema file of a folder that has none. Raises OSError."""
+    if not (folder / SCHEMA_FILE).exists():
+        create_file(folder / SCHEMA_FILE, schema_of_folder(folder))
+
+
 def refresh_schema(folder: Path) -> Path | None:
     """Writes the schema file of a folder that has one anew; None where it has none. Raises OSError."""
     path = folder / SCHEMA_FILE
@@ -149,6 +155,5 @@ def new_experiment(key: str, folder: Path) -> Path:
     path = folder / f"{key}{SUFFIXES[0]}"
     if not create_file(path, TEMPLATE.format(key=key).encode()):
         raise ScaffoldRefused(f"{path.name} exists already, choose another key")
-    if not (folder / SCHEMA_FILE).exists():
-        create_file(folder / SCHEMA_FILE, schema_of_folder(folder))
+    lay_schema_beside(folder)
     return path

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from experiments.definitions.schema import FIRST_LINE
 from experiments.drafts.writing import name_written, value_written
 from kit.yaml import plain_scalar
 
@@ -100,7 +101,7 @@ class Draft:
     @property
     def text(self) -> str:
         """The file."""
-        return "".join(f"{line}\n" for line in self._lines())
+        return FIRST_LINE + "".join(f"{line}\n" for line in self._lines())
 
     def _lines(self) -> Iterator[str]:
         for name, value in self.document.items():

@@ -4,6 +4,7 @@ A page may edit a file that a page wrote, that nobody has changed since, and who
 those are stands in the data directory; without that record a file is somebody's own.
 """
 
+import contextlib
 import hashlib
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
@@ -19,6 +20,7 @@ from experiments.catalog.overrides import read_overrides
 from experiments.catalog.phases import stored_phases
 from experiments.definitions.folder import SIDES, SUFFIXES
 from experiments.definitions.quantities import KEY_PATTERN
+from experiments.definitions.schema import lay_schema_beside
 from kit.files import create_file, locked, make_folder, read_or_none, replace_file
 from kit.yaml import MAX_BYTES
 
@@ -109,6 +111,8 @@ class Drafts:
                 raise DraftRefused(f"{MOST_DRAFTS:,} drafts were written by pages: delete the files of some first")
             if not create_file(self.definitions / f"{key}.yaml", text.encode()):
                 raise KeyTaken(f"{key}.yaml is there already, choose another key; somebody was faster")
+            with contextlib.suppress(OSError):  # the draft is there; editors do without
+                lay_schema_beside(self.definitions)
             self._note(key, written)
 
     def replace(self, key: str, seen: str, text: str, written: WrittenDraft) -> None:

@@ -70,9 +70,10 @@ def health_of(opened: Opened, dimensions: Sequence[str], checks: Sequence[Check]
         until = f" to {pause.until:%Y-%m-%d %H:%M} UTC" if pause.until else ""
         found.append(Check("paused", f"it was paused from {pause.since:%Y-%m-%d %H:%M} UTC{until}"))
     for stretch in study.shipped_in_between:
-        seen = "another phase" if stretch.variant is None else f"{stretch.variant}, which was shipped,"
+        seen = "another phase" if stretch.variant is None else f"variant {stretch.variant}"
         lasted = f"from {stretch.since:%Y-%m-%d %H:%M} to {stretch.until:%Y-%m-%d %H:%M} UTC"
-        told = f"everybody saw {seen} {lasted}, then it ran on; begin anew with phase: {study.experiment.phase + 1}"
+        anew = f"then it ran on: write `phase: {study.experiment.phase + 1}` to begin anew"
+        told = f"{seen} was shown to everyone {lasted}, {anew}"
         found.append(Check("shipped_in_between", told, withholds_ship=True))
     found += checks
     if rate > MULTI_EXPOSURE_WARNING:

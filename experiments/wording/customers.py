@@ -7,15 +7,7 @@ from experiments.answers.customers import KpiReadout, KpiScale, StageReached, Un
 from experiments.definitions.shop import Kpi
 from experiments.statistics.estimate import Interval
 from experiments.wording.effects import clipped, sentence_case
-from experiments.wording.figures import (
-    counted,
-    difference_text,
-    duration_text,
-    figure_text,
-    points_text,
-    rate_text,
-)
-from kit.time import HOUR_SECONDS
+from experiments.wording.figures import counted, figure_text, kpi_difference_text, kpi_text, rate_text
 
 MOST: Final = 320
 """Letters of a sentence."""
@@ -86,24 +78,6 @@ _TIMES: Final[Mapping[Kpi, str]] = {
     "resolution_time": "half of the tickets are resolved within {}",
     "resolution_time_p90": "90 % of the tickets are resolved within {}",
 }
-
-
-def kpi_text(value: float | None, scale: KpiScale) -> str:
-    """The value of a KPI in its unit, as people say it: `82 %`, `26 points`, `2 h 10 min`, `4.2`."""
-    match scale:
-        case "rate":
-            return rate_text(value)
-        case "points":
-            return points_text(value)
-        case "hours":
-            return duration_text(None if value is None else value * HOUR_SECONDS)
-        case "score" | "per_100_orders":
-            return figure_text(value, 3)
-
-
-def kpi_difference_text(value: float, scale: KpiScale) -> str:
-    """How far two values of a KPI are apart, without a sign; of rates in percentage points."""
-    return difference_text(abs(value), "rate") if scale == "rate" else kpi_text(abs(value), scale)
 
 
 def kpi_sentence(told: KpiReadout) -> str:

@@ -5,8 +5,9 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, date, datetime
 from typing import Final
 
+from experiments.answers.customers import KpiScale
 from experiments.definitions.model import Quantity
-from kit.time import DAY_SECONDS
+from kit.time import DAY_SECONDS, HOUR_SECONDS
 
 NOTHING: Final = "–"
 """What stands where a number cannot be said."""
@@ -213,3 +214,21 @@ def _with_unit(text: str, unit: str) -> str:
 
 def _sign(value: float) -> str:
     return "+" if value > 0.0 else MINUS if value < 0.0 else ""
+
+
+def kpi_text(value: float | None, scale: KpiScale) -> str:
+    """The value of a KPI in its unit, as people say it: `82 %`, `26 points`, `2 h 10 min`, `4.2`."""
+    match scale:
+        case "rate":
+            return rate_text(value)
+        case "points":
+            return points_text(value)
+        case "hours":
+            return duration_text(None if value is None else value * HOUR_SECONDS)
+        case "score" | "per_100_orders":
+            return figure_text(value, 3)
+
+
+def kpi_difference_text(value: float, scale: KpiScale) -> str:
+    """How far two values of a KPI are apart, without a sign; of rates in percentage points."""
+    return difference_text(abs(value), "rate") if scale == "rate" else kpi_text(abs(value), scale)

@@ -20,9 +20,6 @@ STRICT = (
     "require-trusted-types-for 'script'; trusted-types resonate"
 )
 WATCHING = (
-    "window.broken = []; "
-    "addEventListener('securitypolicyviolation', (event) => broken.push(event.violatedDirective));"
-)
     "window.broken = []; addEventListener('securitypolicyviolation', (event) => broken.push(event.violatedDirective));"
 )
 HOSTILE = '"><img src=x onerror=hostile()>'

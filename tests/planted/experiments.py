@@ -108,4 +108,20 @@ EXPERIMENTS: Mapping[str, Mutation] = {
         (f"{FORMS}::test_a_start_whose_files_have_mistakes_says_them",),
         (Edit("app/steering/orders.py", "        if mistakes:\n", "        if mistakes is None:\n"),),
     ),
+    "metrics_that_no_editor_offers": Mutation(
+        "editors do not complete the metrics of the folder",
+        ("tests/experiments/definitions/test_schema.py", "tests/experiments/definitions/test_editor.py"),
+        (
+            Edit(
+                "experiments/definitions/schema.py",
+                '        for part in _parts(schema, path.split(".")):',
+                '        for part in _parts({}, path.split(".")):',
+            ),
+        ),
+    ),
+    "frozen_without_what_it_was": Mutation(
+        "a refused change of a design does not say what was there",
+        ("tests/experiments/catalog/test_phases.py",),
+        (Edit("experiments/catalog/freeze.py", '(", ".join(found[:MOST_TOLD]) or "this changed")', '"this changed"'),),
+    ),
 }

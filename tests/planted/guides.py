@@ -20,7 +20,7 @@ GUIDES: Mapping[str, Mutation] = {
     "unwritten_name": Mutation(
         "a property is read that no guide speaks of",
         ("tests/test_guides.py::test_every_name_that_is_read_stands_in_a_guide",),
-        (Edit("events/dialects/segment.py", '("score", "value", "rating", "answer")',
+        (Edit("events/dialects/service.py", '("score", "value", "rating", "answer")',
               '("score", "value", "rating", "answer", "stars")'),),
     ),
     "outdated_answer": Mutation(

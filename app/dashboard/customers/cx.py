@@ -19,7 +19,7 @@ from app.dashboard.rendering import answered_soon, page, root_of
 from app.dashboard.saying import Json, capital, short_day
 from app.dashboard.signed_in import SignedIn
 from app.routes.dependencies import Worker
-from experiments.wording.customers import kpi_difference_text, kpi_text
+from experiments.wording.figures import kpi_difference_text, kpi_text
 from kit.suggestions import did_you_mean
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)

@@ -35,7 +35,7 @@ async def saved(asked: Exchange, worker: Resources, signed: Signed, fields: Mapp
     key, text, editing = form.draft.key, form.text, bool(fields.get("draft"))
     written = draft_written(text, signed.email, iso(datetime.now(UTC), "seconds"), kept(fields))
     act = Act("draft", key, {"sha256": seen} if editing else None, {"file": form.file, "sha256": text_digest(text)})
-    version = worker.catalogs.catalog.version
+    version = "" if text_digest(text) == seen else worker.catalogs.catalog.version  # the same text changes nothing
     try:
         async with auditing(asked, worker, act):
             if editing:

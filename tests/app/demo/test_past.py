@@ -1,5 +1,6 @@
 """The days before the demo's first start: told by a backend at the time of each thing, and honest about the banner."""
 
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -72,3 +73,16 @@ async def test_the_service_takes_every_event_once_however_often_it_is_told_and_b
     assert not any(each.get("forged") for each in exposures)
     assert {each["authority"] for each in stored} == {Authority.BACKEND}
     assert {each["device"] for each in exposures} == {"desktop", "mobile", "tablet"}
+
+
+def test_the_past_has_surveys_and_tickets_each_once_and_none_ahead() -> None:
+    crowd, now = drawn(7), datetime(2026, 11, 20, 14, tzinfo=UTC)
+    visitors = [crowd.earlier_visitor(number) for number in range(600)]
+    told = [past.service(crowd, visitor, now - timedelta(hours=9), now) for visitor in visitors]
+    assert told == [past.service(crowd, visitor, now - timedelta(hours=9), now) for visitor in visitors]
+    events = [event for each in told for event in each]
+    assert len({event["messageId"] for event in events}) == len(events)
+    assert all(datetime.fromisoformat(event["timestamp"]) <= now for event in events)
+    names = Counter(event["event"] for event in events)
+    assert names["Survey Shown"] > names["Survey Answered"] > 60
+    assert names["Ticket Opened"] >= names["Ticket Answered"] > names["Ticket Resolved"] > 5

@@ -204,7 +204,7 @@ def test_an_experiment_that_was_stopped_is_not_resumed(whole: Service, analyst: 
     until(lambda: set(of_every_worker(whole, stopped)) == {202}, "every worker knows it")
     refused = analyst.post("/v1/experiments/brief/resume")
     assert (refused.status_code, refused.json()["code"]) == (409, "experiment_stopped")
-    assert "write phase: 1 in its file to begin anew" in refused.json()["detail"]
+    assert "write `phase: 1` in its file to begin anew" in refused.json()["detail"]
 
 
 def stopped(client: httpx.Client) -> int:

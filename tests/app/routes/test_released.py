@@ -265,5 +265,6 @@ def test_no_handler_looks_into_the_catalogue_itself_but_those_of_a_secret_key_or
         "steering/orders.py", "reports/sharing.py", "dashboard/pages/shares.py",  # secret keys, and people who may
         "reports/routes.py",  # so that a link names no other experiment
         "dashboard/rendering.py", "dashboard/refusals.py",  # the version; what was meant, to who is signed in
-        "dashboard/customers/recommendations.py",  # slots, to people who may read results
+        "dashboard/customers/recommendations.py", "dashboard/customers/cx.py",  # slots and targets, to people who may
+        "dashboard/program/new.py", "dashboard/program/plan.py", "dashboard/program/saving.py",  # to people who may
     }  # fmt: skip

@@ -36,6 +36,8 @@ def keys_in_code() -> Iterator[str]:
             yield make("<person>")
         elif name == "log_in_key":
             yield make("<bucket>")
+        elif name == "survey_answers_key":
+            yield make("<day>")
         elif name.endswith("_key") and name != "bucket_key" and callable(make):
             yield make(0).replace("{0}", "{s}")
 

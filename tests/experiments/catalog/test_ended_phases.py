@@ -20,9 +20,9 @@ SHIPPED = BANNER.replace("running", "stopped") + "decision: {outcome: shipped, v
 STOPPED = BANNER.replace("running", "stopped")
 ENDINGS = {
     "a shipped variant": (SHIPPED, "threshold"),
-    "a stop": (STOPPED, "one variant"),
-    "a roll-back": (STOPPED + "decision: {outcome: rolled_back}\n", "one variant"),
-    "an archiving": (BANNER.replace("running", "archived"), "one variant"),
+    "a stop": (STOPPED, "control"),
+    "a roll-back": (STOPPED + "decision: {outcome: rolled_back}\n", "control"),
+    "an archiving": (BANNER.replace("running", "archived"), "control"),
 }
 
 
@@ -47,8 +47,8 @@ def test_a_phase_does_not_run_again_after(shop: Shop, ending: str, seen: str, ag
     shop.wait(hours=1)
     found = shop.edit(BANNER.replace("running", again))
     assert found == [
-        f"banner.yaml:2: status: {again}, but phase 0 was stopped 2026-01-10 13:00 UTC and everybody saw {seen} since,"
-        " so it does not run again; add phase: 1 to begin anew"
+        f"banner.yaml:2: status: {again}, but variant {seen} was shown to everyone from 2026-01-10 13:00 UTC to now,"
+        " so phase 0 does not run again: write `phase: 1` to begin anew"
     ]
     assert ([str(error) for error in shop.archive().errors], status(shop)) == (found, served)
     assert [str(error) for error in check_folder(shop.definitions, shop.now, served_in(shop.data)).errors] == found

@@ -107,7 +107,10 @@ def test_a_resumption_after_a_stop_is_refused(shop: Shop, stopped: str) -> None:
         shop.order("stop")
     else:
         order(shop.data, shop.keeper.catalog, Order("banner", "stop"), shop.now)
-    with pytest.raises(ExperimentStopped, match=r"banner was stopped, .* write phase: 1 in its file to begin anew"):
+    with pytest.raises(
+        ExperimentStopped,
+        match=r"banner was stopped, and variant control was shown to everyone .*: write `phase: 1` in its file",
+    ):
         order(shop.data, CatalogReader(shop.data).catalog, Order("banner", "resume"), shop.now)
     shop.keeper.poll()
     assert status(shop) == "stopped"

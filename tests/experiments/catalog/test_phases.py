@@ -1,6 +1,7 @@
 """While running, the design is frozen: the first design of (key, phase) wins, and what may change may change."""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -50,6 +51,36 @@ REFUSED = {
 }
 
 
+WORDS = {
+    "a payload": "threshold: payload: text: free shipping became gratis",
+    "an order": "control, threshold became other, threshold",
+    "the unit": "visitor became user",
+    "the layer": "end: 40 % became 50 %",
+    "the holdouts": "q1 became nothing",
+    "the audience": "where: device: mobile became tv",
+    "the segments": "segments: eu became nothing",
+    "the goal": "purchase_rate became orders_per_visitor",
+    "the margin": "margin of purchase_rate: nothing became 2 %",
+    "a guardrail": "refunds: max_harm: 10 % became 20 %",
+    "the plan": "days: 14 became 21",
+    "a weight": "threshold: weight: 50 % became 66.666667 %",
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_was_written_of_a_frozen_design_and_what_is_written_now_is_named(shop: Shop, name: str) -> None:
+    shop.boot(banner=DESIGN, **SIDES)
+    part, edit = REFUSED[name]
+    assert re.search(rf": {part}: .*{re.escape(WORDS[name])}, but the design of phase 0", shop.edit(edit(DESIGN))[0])
+
+
+def test_a_long_list_of_changes_is_cut_and_counted(shop: Shop) -> None:
+    many = "\n".join(f"  - {{key: v{number}, payload: {{text: old}}}}" for number in range(6))
+    text = f"key: banner\nstatus: running\nvariants:\n{many}\ngoal: purchase_rate\n"
+    shop.boot(banner=text)
+    assert "v2: payload: text: old became new and 3 more, but" in shop.edit(text.replace("old", "new"))[0]
+
+
 @pytest.mark.parametrize(("part", "edit"), REFUSED.values(), ids=REFUSED.keys())
 def test_a_changed_design_is_refused_and_a_new_phase_begins_anew(
     shop: Shop, part: str, edit: Callable[[str], str]
@@ -59,7 +90,8 @@ def test_a_changed_design_is_refused_and_a_new_phase_begins_anew(
     shop.wait(hours=2)
     errors = shop.edit(edit(DESIGN))
     assert len(errors) == 1
-    assert f": {part}: this changed, but the design of phase 0 is frozen since 2026-01-10 12:00 UTC;" in errors[0]
+    assert f": {part}: " in errors[0]
+    assert ", but the design of phase 0 is frozen since 2026-01-10 12:00 UTC;" in errors[0]
     assert errors[0].endswith("undo it, or write phase: 1 to begin anew")
     assert shop.keeper.catalog.version == version
     assert shop.edit(edit(DESIGN) + "phase: 1\n") == []

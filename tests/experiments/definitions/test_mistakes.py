@@ -1,9 +1,11 @@
 """Every mistake of the corpus is answered with its exact lines: file, line, what is wrong, what would be right."""
 
+from pathlib import Path
+
 import pytest
 from worlds.definition_mistakes import Mistake, mistakes
 
-from experiments.definitions.folder import read_sources
+from experiments.definitions.folder import read_folder, read_sources
 
 CORPUS = mistakes()
 
@@ -31,3 +33,9 @@ def test_all_mistakes_of_all_files_come_at_once() -> None:
     reading = read_sources({name: text.encode() for name, text in files.items()})
     assert len(files) > 60
     assert sorted(str(error) for error in reading.errors) == sorted(expected)
+
+
+def test_a_file_that_is_too_large_is_told_by_its_own_size(tmp_path: Path) -> None:
+    (tmp_path / "banner.yaml").write_text("key: banner\n" + "# long\n" * 100_000)
+    [error] = read_folder(tmp_path).errors
+    assert str(error) == "banner.yaml:1: 700,012 bytes, a definition file may have 256,000"

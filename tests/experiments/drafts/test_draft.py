@@ -9,6 +9,7 @@ from oracles.proving import examples
 
 from experiments.definitions.experiment import EXPERIMENT
 from experiments.definitions.folder import read_sources
+from experiments.definitions.schema import FIRST_LINE
 from experiments.drafts.form import MOST_VARIANTS, TESTS, by_field, filled
 from kit.located import Problems
 from kit.yaml import read_yaml
@@ -52,7 +53,7 @@ NAMED = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)
 
 
 def test_a_whole_form_is_a_file_that_a_person_would_write() -> None:
-    assert filled(WHOLE).text == (
+    assert filled(WHOLE).text == FIRST_LINE + (
         "key: free-shipping              # the name of this file, and of the flag in every client\n"
         'name: "Free #2: shipping"\n'
         "owner: growth@shop.example\n"
@@ -99,7 +100,7 @@ def test_the_file_of_a_whole_form_says_what_was_typed() -> None:
 
 def test_the_smallest_form_is_the_smallest_file() -> None:
     form = filled({"key": "sale", "v0_key": "control", "v2_key": "offer", "goal": "purchase_rate"})
-    assert [line.partition("  ")[0] for line in form.text.splitlines()] == [
+    assert [line.partition("  ")[0] for line in form.text.removeprefix(FIRST_LINE).splitlines()] == [
         "key: sale", "status: draft", "variants: [control, offer]", "goal: purchase_rate"
     ]  # fmt: skip
 

@@ -9,6 +9,7 @@ import pytest
 
 from experiments.catalog.overrides import Order, order
 from experiments.catalog.publisher import CatalogKeeper
+from experiments.definitions.schema import SCHEMA_FILE
 from experiments.drafts.keeping import (
     ChangedMeanwhile,
     DraftRefused,
@@ -41,7 +42,7 @@ def test_a_new_draft_is_a_file_of_its_text_and_may_be_edited(drafts: Drafts) -> 
     assert (found.text, found.kept_from, found.seen) == (TEXT, "", text_digest(TEXT))
     assert found.written is not None
     assert (found.written.by, found.written.fields["goal"]) == ("ada", "purchase_rate")
-    assert [path.name for path in drafts.definitions.iterdir()] == ["sale.yaml"]
+    assert {path.name for path in drafts.definitions.iterdir()} == {"sale.yaml", SCHEMA_FILE}
 
 
 def test_of_many_who_create_the_same_one_succeeds_and_its_file_is_whole(drafts: Drafts) -> None:

@@ -53,8 +53,8 @@ def test_the_days_on_which_everybody_saw_one_variant_are_named_once_the_phase_ra
     found.archive = Definitions(catalog, frozen.model_copy(update={"shipped": shipped}))
     checks = {check.code: check.detail for check in found.read("banner").health.checks}
     assert checks["shipped_in_between"] == (
-        "Everybody saw b, which was shipped, from 2026-01-14 00:00 to 2026-01-16 00:00 UTC, then it ran on;"
-        " begin anew with phase: 1."
+        "Variant b was shown to everyone from 2026-01-14 00:00 to 2026-01-16 00:00 UTC, then it ran on:"
+        " write `phase: 1` to begin anew."
     )
     before = found.read("banner", ReadoutQuery(at=moment_of(START + 10 * DAY))).health.checks
     assert "shipped_in_between" not in [check.code for check in before]

@@ -133,7 +133,7 @@ def settled(ada: Visitor, **said: str) -> str:
     def read() -> str:
         page = ada.get("/dashboard/plan", params=said)
         assert page.status_code == 200, page.text
-        return "" if "still being read" in page.text else page.text
+        return "" if "still being computed" in page.text else page.text
 
     return until(read, "the log is read")
 
@@ -210,3 +210,19 @@ def test_what_is_wrong_is_text_beside_what_was_typed(signed_in_as: Any, hostile:
     assert re.search(r'id="units_a_day-wrong">[^<]*is no number', page.text)
     assert "<img" not in page.text
     assert page.text.count("<script") == 1
+
+
+def test_a_check_that_somebody_asks_for_is_made_by_the_log_too(ada: Visitor) -> None:
+    fields = {"key": "asked", "v0_key": "control", "v1_key": "b", "goal": "csat", "days": "100"}
+
+    def checked() -> str:
+        page = ada.post("/dashboard/new/check", page="/dashboard/new", **fields)
+        assert page.status_code == 200
+        return "" if "still being computed" in page.text else unescape(page.text)
+
+    page = until(checked, "the log is read")
+    assert "passes the check" in page
+    assert "csat has no event in the last 28 days" in page
+    assert "100 days are more than 8 weeks" in page
+    quick = ada.post("/dashboard/new/check", page="/dashboard/new", quick="yes", **fields).text
+    assert "has no event" not in quick
