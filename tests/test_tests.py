@@ -32,7 +32,7 @@ CLOCK_READERS = {  # file → why it may read a clock of durations
 }
 LONG = {  # files of more than 400 lines
     "oracles/readout_oracle.py": "a second reading of whole readouts, which is read in one piece",
-    "test_architecture.py": "the tables of the house and its rules",
+    "oracles/walls.py": "the table of the house",
 }
 CLOCKS = {"monotonic", "monotonic_ns", "perf_counter", "perf_counter_ns", "process_time", "thread_time"}
 ORDERINGS = (ast.Lt, ast.LtE, ast.Gt, ast.GtE)

@@ -60,9 +60,12 @@ def exposure(number: int) -> Record:
     )  # fmt: skip
 
 
-def page(number: int) -> Record:
+def unread(number: int) -> Record:
+    """An event that no metric reads."""
     now = int(datetime.now(UTC).timestamp() * 1e6)
-    return Record(message_id=f"p-{number}", visitor_id=f"stranger-{number}", type="page", time=now)
+    return Record(
+        message_id=f"e-{number}", visitor_id=f"stranger-{number}", type="track", event="Shelf Dusted", time=now
+    )
 
 
 def order(number: int) -> Record:
@@ -111,7 +114,7 @@ async def test_the_etag_stands_while_what_arrives_changes_no_number(
     analysis: Analysis, tmp_path: Path, query: Query
 ) -> None:
     first = await answer(analysis, query)
-    write_log(tmp_path, received([page(1)]), shard=1)
+    write_log(tmp_path, received([unread(1)]), shard=1)
     analysis.readouts.now = lambda: datetime.now(UTC) + timedelta(seconds=2)
     assert (await answer(analysis, query)).headers["etag"] == first.headers["etag"]
 
