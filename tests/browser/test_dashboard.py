@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import ActionChains, Chrome
 from selenium.webdriver.common.keys import Keys
-from servers.chromium import open_chromium
+from servers.chromium import another_page, open_chromium
 from servers.people import sign_in_browser, sign_in_link
 from servers.service import PUBLISHABLE_KEY, Service, write_definitions
 from worlds.filled_shops import HOSTILE, hostile_files, write_past
@@ -125,7 +125,8 @@ def sent(browser: Chrome, fields: dict[str, str], button: str) -> list[str]:
     form = pressed.find_element("xpath", "./ancestor::form")
     for name, value in fields.items():
         form.find_element("name", name).send_keys(value)
-    pressed.click()
+    with another_page(browser):
+        pressed.click()
     return [
         told["message"]
         for told in browser.get_log("browser")

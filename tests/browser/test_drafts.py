@@ -5,9 +5,8 @@ from collections.abc import Iterator
 import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.select import Select
-from servers.chromium import open_chromium
+from servers.chromium import another_page, open_chromium
 from servers.patience import until
 from servers.people import sign_in_browser
 from servers.service import PUBLISHABLE_KEY, Service, write_definitions
@@ -46,12 +45,8 @@ def fill(browser: Chrome, fields: dict[str, str]) -> None:
 
 
 def press(browser: Chrome, text: str) -> None:
-    """Presses a button that leads to a page, and waits for that down to its last element."""
-    before = browser.find_element(By.TAG_NAME, "html")
-    browser.find_element(By.XPATH, f"//main//button[normalize-space()='{text}']").click()
-    gone = staleness_of(before)
-    until(lambda: gone(browser), f"{text} leads to another page")
-    until(lambda: browser.find_elements(By.TAG_NAME, "footer"), "the page is there as a whole")
+    with another_page(browser):
+        browser.find_element(By.XPATH, f"//main//button[normalize-space()='{text}']").click()
 
 
 def steer(browser: Chrome, action: str, button: str, reason: str) -> None:

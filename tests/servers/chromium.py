@@ -7,6 +7,8 @@ from contextlib import contextmanager
 import pytest
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service as Driver
+from selenium.webdriver.support.expected_conditions import staleness_of
+from servers.patience import until
 
 QUIET = (
     "--headless=new",
@@ -45,3 +47,12 @@ def open_chromium(page_load_strategy: str = "normal", *more: str) -> Iterator[we
         yield browser
     finally:
         browser.quit()
+
+
+@contextmanager
+def another_page(browser: webdriver.Chrome) -> Iterator[None]:
+    """What is done in this block leads to a page, for which it waits down to its last element."""
+    gone = staleness_of(browser.find_element("tag name", "html"))
+    yield
+    until(lambda: gone(browser), "what was pressed leads to a page")
+    until(lambda: browser.find_elements("tag name", "footer"), "the page is there as a whole")

@@ -82,4 +82,5 @@ def signed_in_visitor(url: str, data: Path, role: Role, email: str | None = None
 def sign_in_browser(browser: Any, url: str, data: Path, role: Role, email: str | None = None) -> None:
     """Signs a browser (Selenium's) in by the button of a link."""
     browser.get(sign_in_link(url, data, role, email))
-    browser.find_element("css selector", "main form button").click()
+    with another_page(browser):
+        browser.find_element("css selector", "main form button").click()
