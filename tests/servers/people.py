@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from servers.chromium import another_page
 
 from app.keys.audit import Actor, Audit
 from app.keys.scopes import Role
