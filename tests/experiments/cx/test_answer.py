@@ -72,6 +72,15 @@ def test_what_cannot_be_answered_says_what_would_be_right(
         asked(tmp_path, shop, **query)
 
 
+@pytest.mark.parametrize("name", ["Maßnahme", "ΟΔΟΣ", "İstanbul", "After Chat"])
+def test_a_survey_is_found_by_its_name_in_whichever_letters(tmp_path: Path, name: str) -> None:
+    shop = Shop()
+    for visitor in range(3):
+        answer(shop, f"v{visitor}", 40, 5.0, name)
+    files = {"metrics.yaml": f"chat: {{type: csat, where: {{survey: {name}}}}}\n"}
+    assert asked(tmp_path, shop, files, survey=name)["csat", None]["answers"] == 3
+
+
 def test_the_first_day_that_may_be_asked_for_has_days_before_it(tmp_path: Path) -> None:
     found = asked(tmp_path, Shop(), until="2000-01-01", window=366, compare="previous")
     assert (found["from"], found["to"], found["previous_from"]) == ("1999-10-04", "2000-01-01", "1999-07-06")
