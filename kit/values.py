@@ -145,3 +145,8 @@ def _odd_moment(value: str) -> int | Unusable | None:
 def spreadsheet_text(text: str) -> str:
     """A text for the cell of a CSV file, which a spreadsheet shows and does not compute."""
     return f"'{text}" if text.startswith(FORMULAS) else text
+
+
+def small_letters(text: str) -> str:
+    """A text in small letters, letter by letter: exactly what `lower` of the statements makes of it."""
+    return "".join(letter.lower()[0] for letter in text)

@@ -70,7 +70,7 @@ def places_meant(path: str, problem: Problem, resources: Resources, *, known: bo
         key = path.removeprefix(EXPERIMENT).partition("/")[0]
         keys = nearest(key, resources.catalogs.catalog.experiments, 3) if known else ()
         found += [(each, f"{EXPERIMENT}{each}") for each in keys]
-    elif problem.status == 404 and not found:
+    elif problem.code == "not_found" and not found:  # of what else is not there the page knows better names
         found += [(each.rpartition("/")[2].capitalize(), each) for each in nearest(path, ADDRESSES, 3) if each != HOME]
     return found
 

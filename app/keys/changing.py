@@ -4,6 +4,7 @@ audit first, and the file is changed as a whole.
 
 import json
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,10 @@ class KeyFile:
 
         def changed(content: bytes) -> bytes:
             made = listed_key(wanted, digest_of(key))
+            if made.expires is not None and made.expires <= time.time():
+                raise KeysRefused(
+                    f"expires: {wanted.expires} is over, so this key would open nothing; name a later day"
+                )
             if any(each.name == made.name for each in read_keys(content, self.file.name).keys):
                 raise KeysRefused(f"there is a key {made.name} already; revoke it first, or take another name")
             return with_key(content, made)

@@ -4,6 +4,7 @@ An address is a secret: whoever has that of a Slack channel may write to it. Onl
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -19,6 +20,8 @@ TEXT_HOSTS: Final = (
 AS_TEXT: Final = "#text"
 NO_ADDRESS: Final = "it is not an address such as https://example.com/hook"
 MOST_RECEIVERS: Final = 10
+HOST: Final = re.compile(r"[a-z0-9._:%-]+")  # a name, or an address with its zone
+TRANSLATED: Final = IPv6Network("64:ff9b::/96")  # addresses of IPv4, for networks that speak IPv6 alone
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +35,9 @@ class Receiver:
 
     @property
     def name(self) -> str:
-        """Scheme and host."""
-        return "/".join(self.url.split("/", 3)[:3])
+        """Scheme and host, with the port where one is named."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc}"
 
     @property
     def key(self) -> str:
@@ -53,9 +57,7 @@ class Receiver:
         found = _plain(address)
         if self.is_local:
             return found.is_loopback
-        if any(found in network for network in networks):
-            return True
-        return found.is_global and not found.is_multicast
+        return any(found in network for network in networks) or _on_the_internet(found)
 
 
 def receiver(text: str) -> Receiver:
@@ -64,9 +66,10 @@ def receiver(text: str) -> Receiver:
     try:
         parts = urlsplit(text)
         host, port = parts.hostname or "", parts.port
+        host.encode("idna")  # as whoever looks it up does: no part of a name is empty or too long
     except ValueError:
         raise ValueError(NO_ADDRESS) from None  # its own words may quote it
-    if not host or parts.scheme not in ("http", "https"):
+    if not HOST.fullmatch(host) or parts.scheme not in ("http", "https"):
         raise ValueError(NO_ADDRESS)
     if parts.scheme == "http" and not _names_this_machine(host):
         raise ValueError("it must be https; http is for this machine alone, such as http://127.0.0.1:9000/hook")
@@ -97,6 +100,17 @@ def _names_this_machine(host: str) -> bool:
         return _plain(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _on_the_internet(address: IPv4Address | IPv6Address) -> bool:
+    """Whether an address is one of the internet, and so is that of IPv4 which stands in one of IPv6."""
+    if isinstance(address, IPv6Address):
+        inner = IPv4Address(address.packed[-4:]) if address in TRANSLATED else address.sixtofour
+        if inner is not None:
+            return _on_the_internet(inner)
+        if address.is_reserved or address.is_site_local:
+            return False
+    return address.is_global and not address.is_multicast
 
 
 def _plain(address: str) -> IPv4Address | IPv6Address:

@@ -55,7 +55,7 @@ WANTED: Final = json_body(
         "required": ["survey", "user_id"],
         "additionalProperties": False,
         "properties": {
-            "survey": {"type": "string", "minLength": 1, "maxLength": MOST_NAME, "description": "Its free name."},
+            "survey": {"type": "string", "pattern": "\\S", "maxLength": MOST_NAME, "description": "Its free name."},
             "kind": {
                 "type": "string",
                 "enum": list(SURVEY_SCALES),
@@ -98,7 +98,7 @@ SHOWN: Final[dict[int | str, dict[str, Any]]] = {
 class LinkWanted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Who is asked what, for how long, in which words."""
 
-    survey: Annotated[str, Meta(min_length=1, max_length=MOST_NAME)]
+    survey: Annotated[str, Meta(max_length=MOST_NAME, pattern=r"\S")]
     user_id: Any
     kind: SurveyKind | None = None
     days: Annotated[int, Meta(ge=1, le=MOST_DAYS)] = 30

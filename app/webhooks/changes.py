@@ -3,9 +3,10 @@
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 from experiments.wording.codes import INFORMS, known_check
 
@@ -30,7 +31,7 @@ class Message(msgspec.Struct, frozen=True):
     """One change, as it is told. `id` is the same whenever it is sent again."""
 
     id: str
-    at: datetime
+    at: Annotated[datetime, Meta(tz=True)]
     experiment: str
     kind: Kind
     sentence: str

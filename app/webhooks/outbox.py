@@ -7,9 +7,10 @@ Between a receiver's answer and the note of it one may be sent again: at least o
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import msgspec
+from msgspec import Meta
 
 from app.runtime.webhook_addresses import Receiver
 from app.webhooks.changes import Message, Seen
@@ -21,8 +22,10 @@ logger = logging.getLogger("resonate.webhooks")
 OUTBOX_FILE: Final = "webhooks.json"
 FIRST_PAUSE_SECONDS: Final = 10.0
 LONGEST_PAUSE_SECONDS: Final = 3600.0
+LAST_SECOND: Final = 253_402_300_799  # of the year 9999
 TRIED_SECONDS: Final = float(DAY_SECONDS)
 MOST_WAITING: Final = 1_000  # of one receiver; the oldest goes
+Seconds = Annotated[float, Meta(ge=0, le=LAST_SECOND)]  # since 1970
 
 
 class NotDelivered(Exception):
@@ -41,7 +44,7 @@ class Waiting(msgspec.Struct):
 
     message: Message
     refusals: int = 0
-    next_at: float = 0.0
+    next_at: Seconds = 0.0
 
 
 class Post(msgspec.Struct):
@@ -49,11 +52,11 @@ class Post(msgspec.Struct):
 
     waiting: list[Waiting] = []
     failures: int = 0  # in a row
-    next_at: float = 0.0
+    next_at: Seconds = 0.0
     sent: int = 0
     given_up: int = 0
-    sent_at: float | None = None
-    failed_at: float | None = None
+    sent_at: Seconds | None = None
+    failed_at: Seconds | None = None
     error: str | None = None
 
 
@@ -128,7 +131,7 @@ def kept_in(path: Path) -> KeptOutbox:
     try:
         content = read_or_none(path)
         return KeptOutbox() if content is None else msgspec.json.decode(content, type=KeptOutbox)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         logger.error("what was told cannot be read, nothing is known to have changed: %s", error)
         return KeptOutbox()
 

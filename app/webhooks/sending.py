@@ -109,6 +109,6 @@ def _retry_after(response: httpx.Response) -> float:
     told = response.headers.get("retry-after", "")
     try:
         seconds = float(told) if told.isdecimal() else (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0
     return min(max(seconds, 0.0), LONGEST_PAUSE_SECONDS)

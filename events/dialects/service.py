@@ -21,7 +21,7 @@ from events.dialects.validation import (
 )
 from events.records import EVERY_SURVEY, SURVEY_SCALES, SURVEY_SHOWN, TICKET_ANSWERED
 from events.scrubbing import name_of
-from kit.values import Unusable, identifier, number
+from kit.values import Unusable, identifier, number, small_letters
 
 SCORES: Final = ("score", "value", "rating", "answer")
 ANSWERED_BY: Final = ("agent", "bot")
@@ -48,7 +48,7 @@ def told_of_survey(fields: dict[str, Any], name: str, properties: dict[str, Any]
         noted(notes, "properties.score", Unusable(SCORE_MISSING, "an answer counts by its score, a number"))
     if called is None:
         return
-    known, every = arrival.scales.get(called.casefold()), arrival.scales.get(EVERY_SURVEY)
+    known, every = arrival.scales.get(small_letters(called)), arrival.scales.get(EVERY_SURVEY)
     scale = known or every if kind is None else SURVEY_SCALES[kind]
     if scale is None:
         unknown = f"nothing says on which scale {called[:LONGEST]!r} is answered: send kind nps, csat or ces"

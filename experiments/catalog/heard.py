@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from events.records import EVERY_SURVEY, SURVEY_ANSWERED, SURVEY_SCALES, SURVEYS, TICKETS
 from experiments.definitions.shop import Metric
+from kit.values import small_letters
 
 # What is read whatever the metrics are: orders by revenue, by what they bought people are known, lists by their clicks,
 # surveys and tickets by what customers' experience is.
@@ -48,5 +49,5 @@ def surveys_of(metric: Metric) -> list[str]:
     if isinstance(told, Mapping):
         told = told.get("$eq", told.get("$in"))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
     listed = told if isinstance(told, list) else [told]  # pyright: ignore[reportUnknownVariableType]
-    named = [each.casefold() for each in listed if isinstance(each, str)]  # pyright: ignore[reportUnknownVariableType]
+    named = [small_letters(each) for each in listed if isinstance(each, str)]  # pyright: ignore[reportUnknownVariableType]
     return named or [EVERY_SURVEY]

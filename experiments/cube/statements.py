@@ -24,6 +24,7 @@ from kit.conditions import (
     fields,
     parse,
 )
+from kit.values import small_letters
 
 _SAID: Final = {  # columns that conditions name by a word
     "authority": f"(CASE {' '.join(f'WHEN e.authority = {each:d} THEN {each.word!r}' for each in Authority)} END)",
@@ -62,7 +63,7 @@ class Properties:
 
     def said(self, name: str, value: Any) -> str:
         """A value as it is compared with the text of a field."""
-        return str(value).lower() if name in self.folded else str(value)
+        return small_letters(str(value)) if name in self.folded else str(value)
 
     def _text(self, name: str) -> str:
         if name == "value":

@@ -8,11 +8,12 @@ from typing import Final, Literal, get_args
 from experiments.answers.customers import KpiSplit
 from experiments.cube.shop_days import EPOCH, calendar_date
 from experiments.definitions.shop import Kpi
-from experiments.readout.study import InvalidDate, NotFound, ReadoutQuery
+from experiments.readout.study import EARLIEST_LOOK, InvalidDate, NotFound, ReadoutQuery
 from kit.time import DAY_US
 
 DEFAULT_DAYS: Final = 90
 MOST_DAYS: Final = 366
+FIRST_DAY: Final = EARLIEST_LOOK.date()
 SURVEY_KPIS: Final[tuple[Kpi, ...]] = ("csat", "nps", "ces")
 KPIS: Final[tuple[Kpi, ...]] = get_args(Kpi)
 
@@ -102,7 +103,12 @@ def span_of(query: ExperienceQuery, today: int) -> Span:
 
 
 def _day(name: str, text: str | None) -> int | None:
+    if text is None:
+        return None
     try:
-        return None if text is None else (date.fromisoformat(text) - EPOCH) // timedelta(days=1) * DAY_US
+        found = date.fromisoformat(text)
     except ValueError:
         raise InvalidDate(f"{name}: {text!r:.40} is no day; write 2026-01-31") from None
+    if found < FIRST_DAY:  # what lies before it, with windows and days to compare with, must be days too
+        raise InvalidDate(f"{name}: {found} lies before {FIRST_DAY}, and before every log")
+    return (found - EPOCH) // timedelta(days=1) * DAY_US

@@ -15,6 +15,7 @@ from experiments.cx.surveys import SurveyAnswers, kinds_of, known_surveys
 from experiments.cx.tickets import Reopening, Resolution, ServiceClock, TicketLoad, TicketRows, TicketWait
 from experiments.definitions.shop import Kpi, Shop
 from kit.time import DAY_US
+from kit.values import small_letters
 
 _QUANTILES: Final[Mapping[Kpi, tuple[str, float]]] = {
     "first_response": ("answered", 0.5),
@@ -77,7 +78,7 @@ class KpiParts:
     @property
     def survey(self) -> str | None:
         """The survey whose answers alone count; names of surveys are compared without their case."""
-        return None if self.query.survey is None else self.query.survey.lower()
+        return None if self.query.survey is None else small_letters(self.query.survey)
 
     @cached_property
     def shown(self) -> Columns:

@@ -16,6 +16,7 @@ from experiments.statistics.estimate import Interval, Want
 from experiments.statistics.multiplicity import holm
 from experiments.wording.customers import LEAST, SCALES, TITLES, kpi_sentence
 from kit.time import DAY_US
+from kit.values import small_letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ class Tiles:
         """Of which survey a tile is."""
         if self.query.by == "survey" and group is not None and group.level != POOLED:
             return group.level
-        return None if self.query.survey is None else self.query.survey.lower()
+        return None if self.query.survey is None else small_letters(self.query.survey)
 
 
 def reach_of(ci: Interval | None, want: Want, target: float) -> Reach:

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 from typing import Any
 
+import duckdb
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.time import microseconds
-from kit.values import SHARED_IDS, Unusable, first_identifier, identifier, moment, number
+from kit.values import SHARED_IDS, Unusable, first_identifier, identifier, moment, number, small_letters
 
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=300),
@@ -99,3 +100,12 @@ def test_what_is_no_time_says_so(value: Any) -> None:
     found = moment(value)
     assert isinstance(found, Unusable)
     assert found.code == "invalid_time"
+
+
+def test_small_letters_are_those_of_the_statements_for_every_letter_there_is() -> None:
+    letters = [letter for letter in map(chr, range(1, 0x110000)) if not "\ud800" <= letter <= "\udfff"]
+    with duckdb.connect() as connection:
+        rows = connection.execute("SELECT letter, lower(letter) FROM (SELECT unnest($1) AS letter)", [letters])
+        assert [row for row in rows.fetchall() if small_letters(row[0]) != row[1]] == []
+        for text in ("ΟΔΟΣ", "İstanbul", "Maßnahme", "ẞ", "ǅ"):
+            assert connection.execute("SELECT lower($1)", [text]).fetchall() == [(small_letters(text),)]

@@ -42,8 +42,8 @@ WEBHOOKS: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/runtime/webhook_addresses.py",
-                "return found.is_global and not found.is_multicast",
-                "return not found.is_multicast",
+                "return address.is_global and not address.is_multicast",
+                "return not address.is_multicast",
             ),
         ),
     ),

@@ -36,6 +36,15 @@ def test_an_address_with_a_slip_is_a_page_that_says_what_was_probably_meant(
     assert TITLES[404] in answer.text
 
 
+def test_what_is_not_there_on_a_page_that_is_leads_to_no_page_of_another_name(
+    worker: OneWorker, signed_in_as: SignedInAs
+) -> None:
+    answer = signed_in_as("editor").get("/dashboard/new?draft=gone")
+    assert answer.status_code == 404
+    assert "no file of a draft" in answer.text
+    assert "Did you mean" not in answer.text
+
+
 def test_an_unknown_experiment_is_asked_back(worker: OneWorker, signed_in_as: SignedInAs) -> None:
     answer = signed_in_as("viewer").get("/dashboard/experiments/baner/nothing-here")
     assert answer.status_code == 404

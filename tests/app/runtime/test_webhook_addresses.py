@@ -23,6 +23,10 @@ SLACK = "https://hooks.slack.com/services/T0/B0/hidden-part"
         "https://shop.example:99999/hidden",
         "https://[::1/hidden",
         "https://shop.example/hid den",
+        "https://shop..example/hidden",
+        f"https://{'a' * 64}.example/hidden",
+        "https://shop.example\\hidden/hook",
+        "https://shop.example;hidden/hook",
     ],
 )
 def test_what_is_no_address_of_a_receiver_is_refused_and_not_shown(text: str) -> None:
@@ -43,6 +47,14 @@ def test_several_are_told_each_in_its_form_and_shown_by_their_host_alone() -> No
     assert "hidden" not in repr(settings.webhooks)
 
 
+@pytest.mark.parametrize(
+    "rest", ["/hidden", "?token=hidden", "/?token=hidden", "/a/hidden#text", "?hidden/hidden#text"]
+)
+def test_nothing_behind_the_host_is_shown(rest: str) -> None:
+    for host in ("https://shop.example", "https://shop.example:8443", "http://[::1]:9000"):
+        assert receiver(host + rest).name == host
+
+
 def test_an_address_stands_once() -> None:
     with pytest.raises(SettingsError, match="stands in it twice"):
         load_settings({"RESONATE_WEBHOOK_URL": f"{SLACK},{SLACK}#text"})
@@ -58,6 +70,14 @@ def test_an_address_stands_once() -> None:
         ("127.0.0.1", False),
         ("::1", False),
         ("::ffff:127.0.0.1", False),
+        ("::127.0.0.1", False),
+        ("64:ff9b::10.0.0.5", False),
+        ("64:ff9b::93.184.215.14", True),
+        ("64:ff9b:1::10.0.0.5", False),
+        ("2002:a00:5::1", False),
+        ("2002:5db8:d70e::1", True),
+        ("fec0::1", False),
+        ("4000::1", False),
         ("10.0.0.5", False),
         ("192.168.1.1", False),
         ("172.16.0.1", False),

@@ -154,6 +154,7 @@ def test_who_may_not_be_known_answers_as_nobody(shop: OneWorker) -> None:
     [
         ({"kind": None, "survey": "delivery"}, 400, "survey_of_no_kind"),
         ({"kind": "stars"}, 400, "unreadable_body"),
+        ({"survey": " \t"}, 400, "unreadable_body"),
         ({"user_id": "null"}, 400, "invalid_id"),
         ({"user_id": None}, 400, "invalid_id"),
         ({"days": 91}, 400, "unreadable_body"),

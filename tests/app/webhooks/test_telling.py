@@ -16,7 +16,7 @@ from servers.tls import certificate
 
 from app.runtime.settings import Settings
 from app.webhooks.changes import Message
-from app.webhooks.outbox import MOST_WAITING, OUTBOX_FILE, Outbox, standing
+from app.webhooks.outbox import MOST_WAITING, OUTBOX_FILE, KeptOutbox, Outbox, kept_in, standing
 from app.webhooks.sending import CONNECT_SECONDS, DEADLINE_SECONDS
 from app.webhooks.telling import Teller, run_webhooks
 
@@ -156,7 +156,9 @@ def test_it_is_given_up_after_a_day_and_never_untried(tmp_path: Path) -> None:
 
 
 def test_who_asks_to_be_left_alone_is_left_alone_for_an_hour_at_most(tmp_path: Path) -> None:
-    for asked, left in (("120", 120), ("999999", 3_600), ("Wed, 18 Nov 2026 11:06:40 GMT", 10), ("nonsense", 10)):
+    for asked, left in (("120", 120), ("999999", 3_600), ("Wed, 18 Nov 2026 11:06:40 GMT", 10), ("nonsense", 10),
+                        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", 10),
+                        ("Tue, 01 Jan 2999 00:00:00 +9999999999999999999", 10)):  # fmt: skip
         data = tmp_path / asked[:3]
         with receiving(429, 200, headers={"Retry-After": asked}) as hook:
             told = Told(data, hook.url)
@@ -207,8 +209,22 @@ def test_the_file_tells_nobody_the_addresses_or_the_secret(taking: WebhookReceiv
     assert file.stat().st_mode & 0o077 == 0
 
 
-def test_a_file_that_is_damaged_is_begun_anew(taking: WebhookReceiver, tmp_path: Path) -> None:
-    (tmp_path / OUTBOX_FILE).write_text('{"seen": [')
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"seen": [',
+        b'{"posts": {"a": {"error": "\xff"}}}',
+        b'{"a": ' + b"[" * 100_000,
+        b'{"posts": {"a": {"sent_at": 1e300}}}',
+        b'{"posts": {"a": {"next_at": -1e300}}}',
+        b'{"posts": {"a": {"waiting": [{"message": {"id": "1", "at": "0001-01-01T00:00:00", "experiment": "e",'
+        b' "kind": "started", "sentence": "s", "address": "a"}}]}}}',
+    ],
+    ids=["cut", "no UTF-8", "deep", "too late", "too early", "no zone"],
+)
+def test_a_file_that_is_damaged_is_begun_anew(content: bytes, taking: WebhookReceiver, tmp_path: Path) -> None:
+    (tmp_path / OUTBOX_FILE).write_bytes(content)
+    assert kept_in(tmp_path / OUTBOX_FILE) == KeptOutbox()
     told = Told(tmp_path, taking.url)
     assert told.teller.outbox.seen is None
     assert told.standing()["sent"] == 0
@@ -233,11 +249,12 @@ def test_a_receiver_that_hangs_holds_up_neither_the_others_nor_the_end(tmp_path:
     with receiving(HANGS) as hanging, receiving() as taking:
         told = Told(tmp_path, hanging.url, taking.url)
         told.put(message())
+        posts, (_, quick) = told.teller.outbox.posts, told.settings.webhooks
 
         async def whole() -> None:
             stop = asyncio.Event()
             running = asyncio.ensure_future(run_webhooks(told.teller, stop))
-            await reached(lambda: hanging.taken and taking.taken, "both were called")
+            await reached(lambda: hanging.taken and posts[quick.key].sent, "one was called, one took it")
             stop.set()
             await running
 

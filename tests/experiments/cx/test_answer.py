@@ -54,6 +54,8 @@ def test_without_parameters_the_last_ninety_days_are_shown(tmp_path: Path) -> No
         ({"until": "2026-03-08"}, InvalidDate, "to: 2026-03-08 lies in the future; in the shop it is 2026-03-07"),
         ({"since": "2026-02-02", "until": "2026-02-01"}, InvalidDate, "from: 2026-02-02 lies after to: 2026-02-01"),
         ({"since": "2024-02-02"}, InvalidDate, "at most 366 are shown"),
+        ({"since": "0001-01-01"}, InvalidDate, "from: 0001-01-01 lies before 2000-01-01"),
+        ({"until": "1999-12-31"}, InvalidDate, "to: 1999-12-31 lies before 2000-01-01, and before every log"),
         ({"kpi": "cast"}, UnknownKpi, "there is no kpi 'cast'; did you mean csat?"),
         ({"survey": "csat", "kpi": "reopen_rate"}, UnknownKpi, "reopen_rate"),
         ({"segment": "phone"}, UnknownSegment, "did you mean phones?"),
@@ -68,6 +70,20 @@ def test_what_cannot_be_answered_says_what_would_be_right(
     answer(shop, "v", 3, 9.0, "nps")
     with pytest.raises(error, match=said.replace("?", r"\?")):
         asked(tmp_path, shop, **query)
+
+
+@pytest.mark.parametrize("name", ["Maßnahme", "ΟΔΟΣ", "İstanbul", "After Chat"])
+def test_a_survey_is_found_by_its_name_in_whichever_letters(tmp_path: Path, name: str) -> None:
+    shop = Shop()
+    for visitor in range(3):
+        answer(shop, f"v{visitor}", 40, 5.0, name)
+    files = {"metrics.yaml": f"chat: {{type: csat, where: {{survey: {name}}}}}\n"}
+    assert asked(tmp_path, shop, files, survey=name)["csat", None]["answers"] == 3
+
+
+def test_the_first_day_that_may_be_asked_for_has_days_before_it(tmp_path: Path) -> None:
+    found = asked(tmp_path, Shop(), until="2000-01-01", window=366, compare="previous")
+    assert (found["from"], found["to"], found["previous_from"]) == ("1999-10-04", "2000-01-01", "1999-07-06")
 
 
 def test_the_last_answer_of_a_visitor_counts_and_a_survey_of_another_name_by_its_kind(tmp_path: Path) -> None:

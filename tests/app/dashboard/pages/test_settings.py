@@ -238,6 +238,7 @@ def test_keys_of_the_settings_have_no_button(owner: Visitor) -> None:
         ("new-key", {"name": "x", "class": "publishable", "scope-steer": "on"}, "steer is of secret keys"),
         ("new-key", {"name": "x", "scope-all": "on"}, "unknown scope"),
         ("new-key", {"name": "x", "expires": "soon"}, "it must be a day such as 2027-06-01"),
+        ("new-key", {"name": "x", "expires": "2020-01-01"}, "2020-01-01 is over"),
         ("new-key", {"name": "x", "origins": "https://a.example"}, "a secret key is of no page"),
         ("revoke-key", {"name": "analyts"}, "did you mean analyst?"),
         ("revoke-key", {}, "there is no key"),

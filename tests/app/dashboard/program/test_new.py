@@ -182,6 +182,14 @@ def test_a_form_of_a_megabyte_is_a_page_that_says_so(ada: Visitor) -> None:
         assert (answer.status_code, "<h1" in answer.text) == (413, True)
 
 
+def test_a_field_with_thousands_of_mistakes_names_ten_of_them(ada: Visitor) -> None:
+    answer = ada.post(f"{NEW}/check", page=NEW, key="large", v0_key="control", v0_payload="a: 1\n" * 20_000)
+    assert answer.status_code == 200
+    said = wrong(answer.text)["v0_payload"]
+    assert said.startswith('line 2: "a" stands twice (first in line 1), keep one; line 3: ')
+    assert said.endswith('line 11: "a" stands twice (first in line 1), keep one; 19989 more')
+
+
 @pytest.mark.parametrize("hostile", HOSTILE)
 def test_hostile_texts_are_text_on_the_page_and_in_the_file(ada: Visitor, hostile: str) -> None:
     fields = dict.fromkeys(
