@@ -148,4 +148,4 @@ def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
 
 def _unknown(name: str | None, results: Json) -> str:
     known = [each["metric"] for each in results["metrics"]]
-    return f"This experiment reads no metric {(name or '')[:100]!r}{did_you_mean(name or '', known)}"
+    return f"This experiment reads no metric {(name or '')[:100]!r}{did_you_mean(name or '', known, '.')}"

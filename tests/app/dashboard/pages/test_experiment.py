@@ -140,3 +140,19 @@ def test_an_unknown_metric_is_said_and_the_first_is_shown() -> None:
     html, _ = page_of(readout, PageLook(metric=f"{name}x"))
     assert "reads no metric" in html
     assert "did you mean" in html.lower()
+
+
+def test_a_level_that_nobody_told_is_unknown_and_no_empty_cell() -> None:
+    readout, _ = answered(world(next(seed for seed in range(1_000) if _rich(seed))))
+    results = served(readout_json(readout))
+    for level in results["metrics"][0]["dimensions"]:
+        level["level"] = ""
+    html = rendered(results)
+    assert '<th scope="row">unknown</th>' in html
+    assert '<th scope="row"></th>' not in html
+
+
+def test_what_is_said_of_an_unknown_metric_ends_as_a_sentence() -> None:
+    readout, _ = answered(world(7))
+    html, _ = page_of(readout, PageLook(metric="zzzz"))
+    assert "reads no metric &#39;zzzz&#39;. The first metric is shown instead." in html
