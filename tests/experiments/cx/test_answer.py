@@ -55,6 +55,7 @@ def test_without_parameters_the_last_ninety_days_are_shown(tmp_path: Path) -> No
         ({"since": "2026-02-02", "until": "2026-02-01"}, InvalidDate, "from: 2026-02-02 lies after to: 2026-02-01"),
         ({"since": "2024-02-02"}, InvalidDate, "at most 366 are shown"),
         ({"kpi": "cast"}, UnknownKpi, "there is no kpi 'cast'; did you mean csat?"),
+        ({"kpi": "zzzz"}, UnknownKpi, "tickets_per_100_orders"),  # the last of them
         ({"survey": "csat", "kpi": "reopen_rate"}, UnknownKpi, "reopen_rate"),
         ({"segment": "phone"}, UnknownSegment, "did you mean phones?"),
         ({"survey": "npss"}, UnknownSurvey, "did you mean nps?"),
