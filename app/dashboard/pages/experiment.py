@@ -10,7 +10,16 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.queries import ExperimentQuery, LookQuery, MetricsQuery, ResultsQuery
-from app.dashboard.pages.shown import compared, filling, forests, levels_of, looks_told, rows_of, series_of, steps_of
+from app.dashboard.pages.shown import (
+    compared,
+    filling,
+    forests,
+    levels_of,
+    looks_told,
+    rows_beside_pictures,
+    series_of,
+    steps_of,
+)
 from app.dashboard.paging import one_page
 from app.dashboard.rendering import answered, answered_soon, page, root_of
 from app.dashboard.saying import Json
@@ -125,7 +134,7 @@ def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
     rows, metric = compared(results), detail.metric
     levels = levels_of(metric) if metric else []
     pages, level_pages = (
-        one_page(each, at, rows_of(metric)) for each, at in ((rows, look.page), (levels, look.levels))
+        one_page(each, at, rows_beside_pictures(metric)) for each, at in ((rows, look.page), (levels, look.levels))
     )
     unhealthy = results["decision"]["action"] == "unhealthy"
     drawn, filled = series_of(metric, detail.days, look.days) if metric else [], filling(results, look.days)

@@ -102,7 +102,7 @@ def _finding(rows: Sequence[ComparedRow]) -> str:
     return f"{len(rows)} comparisons: {told}.{said}"
 
 
-def rows_of(metric: Json | None) -> int:
+def rows_beside_pictures(metric: Json | None) -> int:
     """How many comparisons, or levels, a page has beside the pictures of a metric."""
     return FEWER_ROWS if metric and len(metric["comparisons"]) > 1 else ROWS
 
