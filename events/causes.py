@@ -37,7 +37,7 @@ StoreCause = Literal[
 `store_held`: Another server holds the event store of this data directory: wait until it answers or ends.
 `store_folder_unusable`: The folder of the event store cannot be read or written: let the user of the service do both.
 `store_missing`: The program of the event store is not installed: install Valkey or Redis as README.md says.
-`store_login_refused`: The external store refuses the password or the rights of this service: mend RESONATE_REDIS_URL.
+`store_login_refused`: The external store refuses the password or the rights of this service: write the right ones into RESONATE_REDIS_URL.
 `store_read_only`: The external store can only be read, as a replica can: name one that can be written.
 `store_cluster_down`: The cluster of the external store is not whole: look at its log.
 `store_refused`: The event store is set up so that it would lose events: set it as the log of the service says.
