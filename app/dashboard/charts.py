@@ -163,11 +163,13 @@ class Series:
     dots: list[Dot]
 
 
-def series(days: Sequence[Day], *, points: bool = False) -> Series:
-    """An effect day by day with its band: what has no number is a gap."""
+def series(days: Sequence[Day], *, points: bool = False, most_dots: int = MOST_DRAWN) -> Series:
+    """An effect day by day with its band: what has no number is a gap. Some days have dots, the last among them."""
     told = [(day.estimate, day.interval) for day in days]
     limit = _reach(told[len(told) // 3 :])  # the first days hold anything: they must not flatten all others
-    return _series(days, Axis(-limit, limit, HEIGHT - FOOT, 10.0), 0.0, _said_of(points))
+    found = _series(days, Axis(-limit, limit, HEIGHT - FOOT, 10.0), 0.0, _said_of(points))
+    step = -(-len(found.dots) // most_dots) or 1
+    return replace(found, dots=found.dots[::-1][::step][::-1])
 
 
 def trend(days: Sequence[Day], say: Callable[[float], str], target: Number = None) -> Series:

@@ -125,12 +125,13 @@ def _name(properties: dict[str, Any], notes: Notes) -> str | None:
 
 def _score(properties: dict[str, Any], notes: Notes) -> float | None:
     """The answer to a survey, by whichever of its names says a number."""
-    told = {name: number(properties[name]) for name in SCORES if name in properties}
+    spelt = [each for each in properties if type(each) is str and SPELLING.fullmatch(each)]
+    told = {each: number(properties[each]) for name in SCORES for each in spelt if name_of(each) == name}
     for name, score in told.items():
         if type(score) is float:
             if name != SCORES[0]:
                 noted(notes, f"properties.{name}", Unusable(RESPELLED, "it was taken for score"))
-            elif type(properties[name]) is str:
+            if type(properties[name]) is str:
                 noted(notes, f"properties.{name}", Unusable("number_as_text", "it is a text, its number was taken"))
             return score
     for name, wrong in told.items():

@@ -103,8 +103,8 @@ class KpiReadout:
     """What of customers' experience it is."""
     title: str
     """Here: How people call the KPI."""
-    scale: KpiScale
-    """Here: In which unit it is."""
+    unit: KpiScale
+    """Here: In which unit it is said."""
     want: Want
     survey: str | None
     """Here: The survey whose answers count, null where those of all surveys of its kind do."""

@@ -14,6 +14,7 @@ from events.engines.sql import Expression, Statement, equals_any
 from events.libraries import LABELS_OF_LIBRARIES, MOST_LETTERS, NAMES, OTHER_LIBRARY, library_label, library_of
 from events.permitted import without_who
 from events.records import EVENT_NAME, IDENTIFY, REFUSED, REPAIRED, TRACK
+from experiments.catalog.heard import ALWAYS
 from experiments.definitions.shop import Metric
 from kit.suggestions import nearest
 from kit.time import DAY_US, iso, microseconds, moment_of
@@ -98,9 +99,9 @@ def hint_of(kind: str, name: str, read: Mapping[str, Sequence[str]], worthless: 
     if name == ORDER_NAME and worthless > 0.01:
         message = f"{worthless:.0%} of them have no value; send revenue, total or value as a number"
         return {"code": "order_without_value", "message": message}
-    if kind in UNREAD_TYPES or name in read:
+    if kind in UNREAD_TYPES or name in read or name in ALWAYS:
         return None
-    near = nearest(name, read)
+    near = nearest(name, dict.fromkeys((*read, *sorted(ALWAYS))))
     if near:
         return {"code": "near_name", "message": f"no metric reads {name!r}; did you mean {near[0]}?"}
     return {"code": "no_metric_reads", "message": f"no metric reads {name!r}"} if kind == TRACK else None

@@ -64,7 +64,7 @@ class Tiles:
         return KpiReadout(
             kpi=kpi,
             title=TITLES[kpi],
-            scale=SCALES[kpi],
+            unit=SCALES[kpi],
             want=want,
             survey=self._survey(group),
             level=None if group is None else group.level,

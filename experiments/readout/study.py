@@ -17,6 +17,8 @@ from experiments.wording.figures import moment_text
 from kit.suggestions import nearest
 from kit.time import parsed
 
+MOST_NAMED: Final = 20  # of what there is, where nothing is near what was asked for
+
 
 class NotFound(LookupError):
     """Something asked for by name does not exist; `suggestions` are names that do, the likeliest first."""
@@ -28,8 +30,9 @@ class NotFound(LookupError):
         names = [str(item) for item in known]
         close = nearest(name, names, 3)
         self.name = name
-        self.suggestions = tuple(close or sorted(names)[:10])
-        listed = ", ".join(self.suggestions)
+        self.suggestions = tuple(close or sorted(names)[:MOST_NAMED])
+        more = "" if close or len(names) <= MOST_NAMED else f" and {len(names) - MOST_NAMED} more"
+        listed = f"{', '.join(self.suggestions)}{more}"
         hint = f"did you mean {listed}?" if close else f"there is {listed}"
         super().__init__(f"there is no {self.what} {name!r}; {hint if listed else f'no {self.what} is known here'}")
 

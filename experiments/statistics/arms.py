@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from experiments.statistics.estimate import Caveat, NoEstimate
 from experiments.statistics.moments import JointMoments, Moments, is_finite
 
-FEWEST_DENOMINATORS = 10.0
+FEWEST_DENOMINATORS = 10.0 - 1e-9  # ten, which rounding may miss
 CANCELLED = 1e-13  # share of a variance below which a difference of variances is rounding
 
 

@@ -89,7 +89,7 @@ def kpi_sentence(told: KpiReadout) -> str:
         text = sentence_case("; ".join(parts[: len(parts) - left_out]))
         if len(text) <= MOST:
             return text
-    return sentence_case(f"{clipped(told.title, 60)}: {kpi_text(told.value, told.scale)}")
+    return sentence_case(f"{clipped(told.title, 60)}: {kpi_text(told.value, told.unit)}")
 
 
 def stage_sentence(told: StageReached) -> str:
@@ -114,9 +114,9 @@ def _happened(told: KpiReadout) -> str:
         why = _CLAUSES[told.reasons[0]] if told.reasons else _CLAUSES[Unsaid.NOTHING_YET]
         young = f" ({counted(told.immature, one, several)})" if told.immature else ""
         return f"{name}: cannot be said, {why}{young}"
-    value = kpi_text(told.value, told.scale)
+    value = kpi_text(told.value, told.unit)
     unsure = [reason for reason in told.reasons if reason is not Unsaid.NOTHING_BEFORE]
-    sure = _sure(told.ci, told.scale) if told.ci is not None else f" ({_CLAUSES[unsure[0]]})" if unsure else ""
+    sure = _sure(told.ci, told.unit) if told.ci is not None else f" ({_CLAUSES[unsure[0]]})" if unsure else ""
     service = told.in_service
     served = "" if service is None or service.value is None else f", {figure_text(service.value, 3)} h of service"
     by = counted(told.answers, one, several)
@@ -134,7 +134,7 @@ def _sure(interval: Interval | None, scale: KpiScale) -> str:
 def _changed(told: KpiReadout) -> str:
     if told.difference is None or told.change is None:
         return _CLAUSES[Unsaid.NOTHING_BEFORE] if Unsaid.NOTHING_BEFORE in told.reasons else ""
-    size = kpi_difference_text(told.difference, told.scale)
+    size = kpi_difference_text(told.difference, told.unit)
     way = "no different from" if told.difference == 0.0 else f"{size} {_way(told)} than"
     if told.change != "unclear":
         return f"{way} in the time before: {told.change}"
@@ -143,7 +143,7 @@ def _changed(told: KpiReadout) -> str:
 
 def _way(told: KpiReadout) -> str:
     up = (told.difference or 0.0) > 0.0
-    if told.scale == "hours":
+    if told.unit == "hours":
         return "slower" if up else "faster"
     return "higher" if up else "lower"
 
@@ -154,4 +154,4 @@ _REACHED: Final[Mapping[str, str]] = {"met": "is met", "missed": "is missed", "o
 def _aimed(told: KpiReadout) -> str:
     if told.target is None or told.reach is None:
         return ""
-    return f"the target of {kpi_text(told.target, told.scale)} {_REACHED[told.reach]}"
+    return f"the target of {kpi_text(told.target, told.unit)} {_REACHED[told.reach]}"

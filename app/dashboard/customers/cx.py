@@ -129,7 +129,7 @@ def shown_experience(told: Json, look: ExperienceLook, chosen: Json | None, spli
 
 def tile_of(kpi: Json) -> dict[str, Any]:
     """A KPI, or a level of it, with what is said of each of its numbers."""
-    scale = kpi["scale"]
+    scale = kpi["unit"]
     service = kpi["in_service"]
     return {
         "kpi": kpi,
@@ -162,13 +162,13 @@ def ends_said(interval: Sequence[float | None] | None, scale: Any) -> list[str]:
 
 def point_of(point: Json, kpi: Json) -> dict[str, Any]:
     """A day of a series in a row of a table."""
-    scale = kpi["scale"]
+    scale = kpi["unit"]
     return {"point": point, "value": kpi_text(point["value"], scale), "ends": ends_said(point["ci"], scale)}
 
 
 def trend_of(kpi: Json) -> Series | None:
     """A KPI day by day; None where no day has a value."""
-    scale: Any = kpi["scale"]
+    scale: Any = kpi["unit"]
     days = [
         Day(
             short_day(each["date"]),

@@ -10,7 +10,16 @@ from fastapi.responses import HTMLResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.analysis.queries import ExperimentQuery, LookQuery, MetricsQuery, ResultsQuery
-from app.dashboard.pages.shown import ROWS, compared, filling, forests, levels_of, looks_told, series_of, steps_of
+from app.dashboard.pages.shown import (
+    compared,
+    filling,
+    forests,
+    levels_of,
+    looks_told,
+    rows_beside_pictures,
+    series_of,
+    steps_of,
+)
 from app.dashboard.paging import one_page
 from app.dashboard.rendering import answered, answered_soon, page, root_of
 from app.dashboard.saying import Json
@@ -26,7 +35,7 @@ Key = Annotated[str, Path(max_length=100)]
 
 
 class PageLook(BaseModel):
-    """Which look at an experiment, and which part of it: a page of comparisons, of levels, the SQL of a metric."""
+    """Which look at an experiment, and which part of it: pages of comparisons, levels and days, the SQL of a metric."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -35,6 +44,7 @@ class PageLook(BaseModel):
     metric: Annotated[str | None, Field(max_length=200)] = None
     page: Annotated[int, Field(ge=1, le=100_000)] = 1
     levels: Annotated[int, Field(ge=1, le=100_000)] = 1
+    days: Annotated[int | None, Field(ge=1, le=100_000)] = None
     sql: bool = False
 
     @property
@@ -123,8 +133,11 @@ def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
     """What the template shows of the answers."""
     rows, metric = compared(results), detail.metric
     levels = levels_of(metric) if metric else []
-    pages, level_pages = one_page(rows, look.page, ROWS), one_page(levels, look.levels, ROWS)
+    pages, level_pages = (
+        one_page(each, at, rows_beside_pictures(metric)) for each, at in ((rows, look.page), (levels, look.levels))
+    )
     unhealthy = results["decision"]["action"] == "unhealthy"
+    drawn, filled = series_of(metric, detail.days, look.days) if metric else [], filling(results, look.days)
     return {
         "results": results,
         "metric": metric,
@@ -136,11 +149,12 @@ def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
         "forests": [] if unhealthy else forests(pages.items),
         "guardrails": [] if unhealthy else [row for row in rows if row.metric.get("guardrail")][:MOST_GUARDRAILS],
         "unhealthy": unhealthy,
-        "filling": filling(results),
+        "filling": filled,
         "looks": looks_told(results["plan"]),
-        "series": series_of(metric, detail.days) if metric else [],
+        "series": drawn,
         "levels": level_pages.items,
         "level_pages": level_pages,
+        "whole": detail.sql is None and look.days is None,
         "sql": detail.sql,
         "steps": steps_of(metric, detail.steps) if metric else None,
     }
@@ -148,4 +162,4 @@ def content(results: Json, look: PageLook, detail: Detail) -> dict[str, Any]:
 
 def _unknown(name: str | None, results: Json) -> str:
     known = [each["metric"] for each in results["metrics"]]
-    return f"This experiment reads no metric {(name or '')[:100]!r}{did_you_mean(name or '', known)}"
+    return f"This experiment reads no metric {(name or '')[:100]!r}{did_you_mean(name or '', known, '.')}"

@@ -39,7 +39,7 @@ SCOPE: Final = "scope-"
 NO_KEY: Final = "YOUR-PUBLISHABLE-KEY"
 MAY: Final[Mapping[PersonScope, str]] = {
     "read_results": "read results and reports",
-    "export": "make links to reports and take them back",
+    "export": "write drafts of experiments, make links to reports and take them back",
     "steer": "start, pause, resume, stop and ship experiments, and make preview links",
     "read_people": "look at visitors: what they sent, and what they are given",
     "erase": "erase visitors",

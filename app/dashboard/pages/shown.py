@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.dashboard import charts
+from app.dashboard.paging import Paged, one_page
 from app.dashboard.saying import (
     ROLES,
     VERDICTS,
@@ -18,7 +19,12 @@ from app.dashboard.saying import (
 )
 
 ROWS: Final = 20  # comparisons, or levels, of one page
+FEWER_ROWS: Final = 12  # where there are several variants, each with a picture of its own
 MOST_DAYS: Final = 60
+MOST_CELLS: Final = 40  # of a page of days: days times variants
+MOST_DOTS: Final = 40  # days that are pointed at, of all pictures of a metric
+MOST_BARS: Final = 60
+LEAST: Final = 7  # days, however many variants there are
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,18 +102,28 @@ def _finding(rows: Sequence[ComparedRow]) -> str:
     return f"{len(rows)} comparisons: {told}.{said}"
 
 
+def rows_beside_pictures(metric: Json | None) -> int:
+    """How many comparisons, or levels, a page has beside the pictures of a metric."""
+    return FEWER_ROWS if metric and len(metric["comparisons"]) > 1 else ROWS
+
+
+def days_of_page(days: Sequence[Json], number: int | None, variants: int) -> Paged | None:
+    """One page of days, the newest first: the more variants, the fewer, so that a page stays small."""
+    return None if number is None else one_page(days[::-1], number, max(LEAST, MOST_CELLS // variants))
+
+
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """A series of one variant: its picture, and its days as a table."""
+    """A series of one variant: its picture, and a page of its days as a table where that is wanted."""
 
     variant: str
     finding: str
     picture: charts.Series
-    days: Sequence[Json]
+    days: Paged | None
 
 
-def series_of(metric: Json, timeseries: Json | None) -> list[Drawn]:
-    """A metric day by day, everything so far, for each variant."""
+def series_of(metric: Json, timeseries: Json | None, number: int | None = None) -> list[Drawn]:
+    """A metric day by day, everything so far, for each variant; a page of the days."""
     told = next((each for each in (timeseries or {}).get("metrics", ()) if each["metric"] == metric["metric"]), None)
     found: list[Drawn] = []
     for comparison in metric["comparisons"]:
@@ -117,8 +133,13 @@ def series_of(metric: Json, timeseries: Json | None) -> list[Drawn]:
         ][-MOST_DAYS:]
         if not comparison["gate"]["open"] or not any(effect_read(metric, row)[0] is not None for row in days):
             continue
-        drawn = charts.series([_drawn_day(metric, row) for row in days], points=in_points(metric))
-        found.append(Drawn(variant, comparison["sentence"], drawn, days))
+        drawn = charts.series(
+            [_drawn_day(metric, row) for row in days],
+            points=in_points(metric),
+            most_dots=MOST_DOTS // len(metric["comparisons"]),
+        )
+        told_of = days_of_page(days, number, len(metric["arms"]))
+        found.append(Drawn(variant, comparison["sentence"], drawn, told_of))
     return found
 
 
@@ -133,26 +154,27 @@ def _drawn_day(metric: Json, row: Json) -> charts.Day:
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """How the variants filled: one picture, and its days as a table."""
+    """How the variants filled: one picture, and a page of its days as a table where that is wanted."""
 
     variants: Sequence[str]
-    days: Sequence[Json]
+    days: Paged | None
     picture: charts.Bars
 
 
-def filling(results: Json) -> Filling | None:
-    """Exposures by day and variant, as the check of the sample ratio has them."""
+def filling(results: Json, number: int | None = None) -> Filling | None:
+    """Exposures by day and variant, as the check of the sample ratio has them; a page of the days."""
     days = [each for each in results["health"]["srm"]["drill_down"] if each["dimension"] == "day"][-MOST_DAYS:]
     if not days or not results["metrics"]:
         return None
     variants = [arm["variant"] for arm in results["metrics"][0]["arms"]]
-    names = [short_day(each["level"]) for each in days]
-    counts = [each["observed"] for each in days]
+    drawn = days[-max(LEAST, MOST_BARS // len(variants)) :]
+    names = [short_day(each["level"]) for each in drawn]
+    counts = [each["observed"] for each in drawn]
 
     def said(place: int, kind: int) -> str:
         return f"{names[place]}, {variants[kind]}: {counts[place][kind]:,}"
 
-    return Filling(variants, days, charts.bars(names, counts, said))
+    return Filling(variants, days_of_page(days, number, len(variants)), charts.bars(names, counts, said))
 
 
 @dataclass(frozen=True, slots=True)

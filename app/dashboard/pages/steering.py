@@ -26,6 +26,13 @@ MOST_DAYS: Final = 30
 REASON_ASKED: Final = (
     f"Say why, in {SHORTEST_REASON} to {LONGEST_REASON} characters: whoever reads the audit wants to know."
 )
+BESIDE: Final[Mapping[str, str]] = {  # the field that each refusal is of
+    "reason_needed": "reason",
+    "against_the_decision": "ignoring",
+    "unknown_variant": "variant",
+    "invalid_days": "days",
+    "invalid_url": "url",
+}
 AGAINST: Final = "That goes against the decision: {}. Tick the box to ship it all the same."
 
 
@@ -76,10 +83,18 @@ async def _told(key: str, action: Action, request: Request, signed: Signed, work
         if refusal.status not in (400, 409) and refusal.code != "unknown_variant":
             raise
         said = {"action": action, "reason": fields.get("reason", "")[:LONGEST_REASON], "variant": told.variant}
-        shown = await shown_experiment(key, request, signed, worker, PageLook(), refused=refusal.detail, said=said)
-        shown.status_code = refusal.status
-        return shown
+        return await _refused(key, request, signed, worker, refusal, said)
     return RedirectResponse(f"{root_of(request)}/dashboard/experiments/{key}", 303)
+
+
+async def _refused(
+    key: str, request: Request, signed: Signed, worker: Resources, refusal: Problem, said: Mapping[str, Any]
+) -> Response:
+    """The page with what was refused, beside the field where it is of one, and with what was written."""
+    told = {**said, "field": BESIDE.get(refusal.code), "message": refusal.detail}
+    shown = await shown_experiment(key, request, signed, worker, PageLook(), refused=refusal.detail, said=told)
+    shown.status_code = refusal.status
+    return shown
 
 
 def _reason(fields: Mapping[str, str]) -> str:
@@ -95,10 +110,17 @@ def _reason(fields: Mapping[str, str]) -> str:
 async def preview(key: Key, request: Request, signed: SignedIn, worker: Worker, asked: Asked) -> Response:
     """A link that shows one variant; it is shown once, and leads nowhere but to the shop's page."""
     fields = await posted(request, signed)
-    days, url = _days(fields), fields.get("url", "")[:2_000]
-    if not url.startswith(("https://", "http://")):
-        raise Problem(400, "invalid_url", "Page of the shop: an address begins with https://")
-    link = previewed(worker, key, fields.get("variant", ""), days, url)
+    url, variant = fields.get("url", "")[:2_000], fields.get("variant", "")
+    try:
+        days = _days(fields)
+        if not url.startswith(("https://", "http://")):
+            raise Problem(400, "invalid_url", "Page of the shop: an address begins with https://")
+        link = previewed(worker, key, variant, days, url)
+    except Problem as refusal:
+        if refusal.code not in BESIDE:
+            raise
+        said = {"action": "preview", "days": fields.get("days", "")[:20], "url": url, "variant": variant}
+        return await _refused(key, request, signed, worker, refusal, said)
     line = line_of(Actor("person", signed.email), "preview", key, (None, link.shown), None, asked.request_id.decode())
     try:
         await asyncio.to_thread(worker.audit.write, line)

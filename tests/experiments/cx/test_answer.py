@@ -57,6 +57,7 @@ def test_without_parameters_the_last_ninety_days_are_shown(tmp_path: Path) -> No
         ({"since": "0001-01-01"}, InvalidDate, "from: 0001-01-01 lies before 2000-01-01"),
         ({"until": "1999-12-31"}, InvalidDate, "to: 1999-12-31 lies before 2000-01-01, and before every log"),
         ({"kpi": "cast"}, UnknownKpi, "there is no kpi 'cast'; did you mean csat?"),
+        ({"kpi": "zzzz"}, UnknownKpi, "tickets_per_100_orders"),  # the last of them
         ({"survey": "csat", "kpi": "reopen_rate"}, UnknownKpi, "reopen_rate"),
         ({"segment": "phone"}, UnknownSegment, "did you mean phones?"),
         ({"survey": "npss"}, UnknownSurvey, "did you mean nps?"),

@@ -62,7 +62,7 @@ def agree(told: dict[str, Any], expected: by_hand.Figure) -> None:
     assert counts == [expected.answers, expected.immature, expected.unusable, expected.asked], told["kpi"]
     rate = expected.responded / expected.asked if expected.asked else None
     assert told["response_rate"] == close(rate)
-    happened(f"interval_{told['scale']}", told["ci"] is not None)
+    happened(f"interval_{told['unit']}", told["ci"] is not None)
 
 
 @speaks(interval_rate=0.3, interval_points=0.1, interval_score=0.1, interval_hours=0.05, interval_per_100_orders=0.1)
@@ -109,7 +109,7 @@ def test_hours_of_service_are_those_between_opening_and_end(world: DrawnExperien
     shop, days = shop_of(world), dates("2026-01-10", "2026-03-05")
     clock = by_hand.service_clock(shop)
     for tile in found["kpis"]:
-        if tile["scale"] != "hours":
+        if tile["unit"] != "hours":
             assert tile["in_service"] is None
             continue
         end, q = ("answered" if "first" in tile["kpi"] else "resolved"), 0.9 if "p90" in tile["kpi"] else 0.5

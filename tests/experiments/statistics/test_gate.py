@@ -192,3 +192,11 @@ def test_an_adjustment_that_would_make_what_is_never_negative_so_is_not_used() -
     assert not compare(plain, Question(), below).cuped
     assert compare(plain, Question(), above).cuped
     assert existing(compare(plain, Question(), above).anytime.ci).low == -1.0
+
+
+@pytest.mark.parametrize("idle", [0, 10, 20, 40, 90, 140, 990])
+def test_ten_buyers_of_one_order_each_are_ten_however_many_bought_nothing(idle: int) -> None:
+    orders = [1.0] * 10 + [0.0] * idle
+    arm = ratio_arm(JointMoments.of({"num": [20.0 + n for n in range(10)] + [0.0] * idle, "den": orders}))
+    assert isinstance(arm, Arm)
+    assert arm.is_settled

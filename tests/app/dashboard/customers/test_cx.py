@@ -54,7 +54,7 @@ def kpis(draw: st.DrawFn, level: str | None = None) -> dict[str, Any]:
     days = draw(st.integers(0, 12))
     served = st.one_of(st.none(), st.fixed_dictionaries({"value": NUMBERS, "ci": INTERVALS}))
     return {
-        "kpi": kpi, "title": TITLES[kpi], "scale": SCALES[kpi], "want": draw(st.sampled_from(["up", "down"])),
+        "kpi": kpi, "title": TITLES[kpi], "unit": SCALES[kpi], "want": draw(st.sampled_from(["up", "down"])),
         "survey": None, "level": level, "value": draw(NUMBERS), "ci": draw(INTERVALS), "answers": draw(COUNTS),
         "asked": draw(st.one_of(st.none(), COUNTS)), "response_rate": draw(NUMBERS), "unusable": draw(COUNTS),
         "immature": draw(COUNTS), "previous": draw(NUMBERS), "difference": draw(NUMBERS),
@@ -131,7 +131,7 @@ def test_a_page_holds_at_most_60_kb_with_all_kpis_and_a_year_of_days() -> None:
         "difference_ci": [0.0100000000000001, 0.1900000000000001], "change": "better", "target": 0.85, "reach": "open",
         "reasons": [], "sentence": "x" * 320, "in_service": None, "series": points,
     }  # fmt: skip
-    found = [{**base, "kpi": kpi, "title": TITLES[kpi], "scale": SCALES[kpi]} for kpi in get_args(Kpi)]
+    found = [{**base, "kpi": kpi, "title": TITLES[kpi], "unit": SCALES[kpi]} for kpi in get_args(Kpi)]
     levels = [{**found[0], "level": f"{n}{'w' * 300}"} for n in range(51)]
     stage = {
         "after": None, "count": 1_000, "of_first": 0.1234567890123456, "of_first_ci": [0.1, 0.2],

@@ -1,6 +1,7 @@
 """The page of an experiment says what the answers say: every number of it stands in the JSON of the same query."""
 
 import re
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -51,12 +52,12 @@ def numbers(answer: Any) -> set[str]:
             return {msgspec.json.encode(answer).decode()}
 
 
-def rendered(results: Any, look: PageLook = PageLook(), days: Any = None, **told: Any) -> str:  # noqa: B008 - frozen
-    detail = Detail(metric_shown(results, look), days, sql=None, steps=())
+def rendered(results: Any, look: PageLook = PageLook(), days: Any = None, sql: str | None = None) -> str:  # noqa: B008 - frozen
+    detail = Detail(metric_shown(results, look), days, sql=sql, steps=())
     return TEMPLATES.get_template("experiment.html").render(
         root="", here="/dashboard/experiments/drawn", signed=ADA, places=(), style="s", script="m", icon="i",
         experiment=DEFINED, look=look, link=look.link, report=look.report, refused=None, said={}, current=True,
-        **content(results, look, detail), **told,
+        **content(results, look, detail),
     )  # fmt: skip
 
 
@@ -109,6 +110,36 @@ def test_pages_hold_at_most_60_kb_with_100_metrics_of_10_levels() -> None:
         assert "Page" in html
 
 
+@pytest.mark.parametrize("variants", [2, 3, 5])
+@pytest.mark.parametrize("with_sql", [False, True])
+def test_pages_hold_at_most_60_kb_of_60_days_and_5_variants(variants: int, with_sql: bool) -> None:
+    readout, _ = answered(world(next(seed for seed in range(1_000) if _rich(seed))))
+    results, days = served(readout_json(readout)), served(timeseries_json(readout))
+    keys = ["control", *(f"variant {n}" for n in range(1, variants))]
+    first, compared_first = results["metrics"][0], results["metrics"][0]["comparisons"][0]
+    arms = [{**first["arms"][0], "variant": key} for key in keys]
+    several = [{**compared_first, "variant": key} for key in keys[1:]]
+    results["metrics"] = [
+        {**first, "metric": f"metric_{n}", "title": f"a metric, number {n}", "arms": arms, "comparisons": several}
+        for n in range(20)
+    ]
+    each_day = [(datetime(2026, 1, 1, tzinfo=UTC) + timedelta(days=n)).date().isoformat() for n in range(60)]
+    results["health"]["srm"]["drill_down"] = [
+        {"dimension": "day", "level": day, "observed": [1_234] * variants, "p": 0.5, "p_adjusted": 1.0}
+        for day in each_day
+    ]
+    row = next(row for row in days["metrics"][0]["days"] if row["kind"] == "cumulative" and row["lift"] is not None)
+    told = [{**row, "variant": key, "day": day, "ci": [-0.1234, 0.2345]} for key in keys[1:] for day in each_day]
+    days["metrics"] = [{**days["metrics"][0], "metric": "metric_0", "days": told}]
+    level = {**first["dimensions"][0], "comparisons": several}
+    results["metrics"][0]["dimensions"] = [{**level, "level": f"level {n}"} for n in range(10)]
+    for look in (PageLook(), PageLook(days=1), PageLook(days=2), PageLook(days=99)):
+        html = rendered(results, look, days, "SELECT sum(e.value) < 1\n" * 2_000 if with_sql else None)
+        assert (html.count('<circle class="dot"') >= 20) == (not with_sql)
+        assert len(html.encode()) <= 60_000, (look, len(html.encode()))
+        assert ("Pages of days" in html) == (look.days is not None and not with_sql)
+
+
 def _rich(seed: int) -> bool:
     drawn = world(seed)
     if not (drawn.units >= 600 and drawn.scarcity == 1.0 and drawn.status == "running" and drawn.at > 10):
@@ -140,3 +171,19 @@ def test_an_unknown_metric_is_said_and_the_first_is_shown() -> None:
     html, _ = page_of(readout, PageLook(metric=f"{name}x"))
     assert "reads no metric" in html
     assert "did you mean" in html.lower()
+
+
+def test_a_level_that_nobody_told_is_unknown_and_no_empty_cell() -> None:
+    readout, _ = answered(world(next(seed for seed in range(1_000) if _rich(seed))))
+    results = served(readout_json(readout))
+    for level in results["metrics"][0]["dimensions"]:
+        level["level"] = ""
+    html = rendered(results)
+    assert '<th scope="row">unknown</th>' in html
+    assert '<th scope="row"></th>' not in html
+
+
+def test_what_is_said_of_an_unknown_metric_ends_as_a_sentence() -> None:
+    readout, _ = answered(world(7))
+    html, _ = page_of(readout, PageLook(metric="zzzz"))
+    assert "reads no metric &#39;zzzz&#39;. The first metric is shown instead." in html

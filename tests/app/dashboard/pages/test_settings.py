@@ -136,6 +136,7 @@ def test_what_a_role_may_is_said_in_words_for_all_that_a_page_needs(signed_in_as
     text = signed_in_as("admin").get(SETTINGS).text
     assert "may read results and reports</dd>" in text
     assert all(said in text for said in MAY.values())
+    assert "drafts of experiments" in MAY[PAGES["POST /dashboard/new/save"]]
 
 
 @pytest.fixture

@@ -153,3 +153,24 @@ def test_a_preview_of_what_is_no_address_is_refused_with_nothing_kept(shop: Serv
         answer = client.post("/v1/experiments/banner/preview", json={"variant": "threshold", "url": "https://["})
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_url")
     assert len(lines(shop, "preview")) == before
+
+
+@pytest.mark.parametrize(
+    ("action", "fields", "field"),
+    [
+        ("stop", {"reason": "x"}, "reason"),
+        ("ship", {"reason": "because", "variant": "control"}, "ignoring"),
+        ("ship", {"reason": "because", "variant": "nothing", "ignoring": "yes"}, "variant"),
+        ("preview", {"variant": "control", "days": "99", "url": "https://shop.example/"}, "days"),
+        ("preview", {"variant": "control", "days": "7", "url": "shop.example"}, "url"),
+    ],
+    ids=lambda each: each if isinstance(each, str) else "",
+)
+def test_what_is_wrong_with_a_form_stands_beside_the_field_and_what_was_written_is_kept(
+    ada: Visitor, action: str, fields: dict[str, str], field: str
+) -> None:
+    answer = ada.post(f"{PAGE}/banner/{action}", page=f"{PAGE}/banner", **fields)
+    assert answer.status_code in (400, 404, 409)
+    assert f'id="{action}-{field}" name="{field}" aria-invalid="true"' in answer.text
+    assert answer.text.count('class="wrong"') == 1
+    assert fields.get("url", "") in answer.text
