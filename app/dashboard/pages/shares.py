@@ -1,6 +1,7 @@
 """Links to reports: which hold, a new one, and taking one back; and the report itself for who is signed in."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Final
 
 import msgspec
@@ -27,9 +28,13 @@ LONGEST_KEY: Final = 100
 
 @dataclass(frozen=True, slots=True)
 class SharesSaid:
-    """What a form came to, said above the list: a message, or a link that is shown this once."""
+    """What a form came to, said above the list: a message, or a link that is shown this once. What was wrong with a
+    field is said beside it, with what was `written` kept.
+    """
 
     message: str = ""
+    wrong: str | None = None
+    written: Mapping[str, str] = field(default_factory=dict[str, str])
     url: str = ""
     link: ShareLink | None = None
     status: int = 200
@@ -50,13 +55,16 @@ async def new_share_link(request: Request, signed: SignedIn, asked: Asked, worke
     key = fields.get("experiment", "")[:LONGEST_KEY]
     days = fields.get("days", "30").strip()
     if not (days.isascii() and days.isdigit() and len(days) <= 3 and 1 <= int(days) <= MOST_DAYS):
-        told = SharesSaid(f"A link holds 1 to {MOST_DAYS} days; {days[:20]!r} is none of these.", status=400)
+        told = SharesSaid(
+            f"A link holds 1 to {MOST_DAYS} days; {days[:20]!r} is none of these.", "days", fields, status=400
+        )
         return await _shares(request, signed, worker, key, told)
     wanted = WantedLink(key, int(days), fields.get("at", "").strip() or None, fields.get("reason", "").strip() or None)
     try:
         link, url = await make_link(asked, worker, wanted)
     except Problem as problem:
-        told = SharesSaid(f"No link was made: {problem.detail}", status=problem.status)
+        wrong = "at" if problem.code == "invalid_date" else None
+        told = SharesSaid(f"No link was made: {problem.detail}", wrong, fields, status=problem.status)
         return await _shares(request, signed, worker, key, told)
     return await _shares(request, signed, worker, key, SharesSaid(url=url, link=link))
 

@@ -116,3 +116,14 @@ def test_a_link_that_is_not_there_is_not_taken_back(editor: Visitor) -> None:
     answer = editor.post("/dashboard/shares/take-back", "/dashboard/shares", id="no-such-link")
     assert answer.status_code == 404
     assert "Nothing was taken back" in answer.text
+
+
+@pytest.mark.parametrize(("field", "written"), [("days", "400"), ("at", "2126-01-01T00:00:00Z"), ("at", "yesterday")])
+def test_what_is_wrong_stands_beside_the_field_and_what_was_written_is_kept(
+    editor: Visitor, field: str, written: str
+) -> None:
+    answer = made(editor, **{"reason": "for the board", field: written})
+    assert answer.status_code == 400
+    assert f'name="{field}" aria-invalid="true" aria-describedby="{field}-wrong"' in answer.text
+    assert f'value="{written}"' in answer.text
+    assert 'value="for the board"' in answer.text
