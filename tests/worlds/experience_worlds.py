@@ -43,7 +43,7 @@ class DrawnExperience:
 
 def experiences(most: int = 60) -> st.SearchStrategy[DrawnExperience]:
     """Shops of many visitors, and of few."""
-    visitors = st.sampled_from((most, most // 2, most // 8, 1))
+    visitors = st.sampled_from((most, most, most // 2, most // 8, 1))
     return st.builds(DrawnExperience, st.integers(0, 2**32), st.integers(60, 110), visitors, st.booleans())
 
 
@@ -81,7 +81,7 @@ class Visit:
         for survey in ("csat", "nps", "ces", "after-chat"):
             if chance.random() < 0.6:
                 self.answers(survey, chance.randrange(1, 4) if repeated else 1)
-        for _ in range(chance.choice([0, 0, 1, 1, 2])):
+        for _ in range(chance.choice([0, 1, 1, 2, 3])):
             self.asks_for_help()
 
     def buys(self) -> None:
@@ -112,11 +112,11 @@ class Visit:
         begin = self.later(5)
         if chance.random() < 0.95:
             self.tell("Ticket Opened", begin, Authority.BACKEND, properties=told)
-        for _ in range(chance.randrange(3)):
+        for _ in range(chance.choice([0, 1, 2, 2, 3])):
             answer = {**told, "by": chance.choice(["agent", "agent", "bot"])}
             self.tell("Ticket Answered", begin + chance.randrange(-HOUR, 4 * DAY), Authority.BACKEND, properties=answer)
-        for event in ("Ticket Resolved", "Ticket Reopened", "Ticket Resolved"):
-            if chance.random() < 0.5:
+        for event, often in (("Ticket Resolved", 0.8), ("Ticket Reopened", 0.3), ("Ticket Resolved", 0.5)):
+            if chance.random() < often:
                 time = begin + chance.randrange(12 * DAY)
                 for _ in range(chance.choice([1, 1, 2])):
                     self.tell(event, time, Authority.BACKEND, properties=told)
