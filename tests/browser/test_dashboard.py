@@ -219,20 +219,26 @@ def press(browser: Chrome, *keys: str) -> None:
     ActionChains(browser).send_keys(*keys).perform()
 
 
+def follow(browser: Chrome) -> None:
+    """Presses what has the focus, which leads to a page."""
+    with another_page(browser):
+        press(browser, Keys.ENTER)
+
+
 def test_from_sign_in_to_a_stopped_experiment_by_keyboard_without_javascript(shop: Service) -> None:
     with open_chromium() as browser:
         browser.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
         browser.get(sign_in_link(shop.url, shop.data, "publisher", "ada@shop.example"))
         tab_to(browser, lambda tag, text: tag == "button")
-        press(browser, Keys.ENTER)
+        follow(browser)
         tab_to(browser, lambda tag, text: tag == "a" and text == "paused")
-        press(browser, Keys.ENTER)
+        follow(browser)
         tab_to(browser, lambda tag, text: tag == "summary" and text.startswith("Stop"))
         press(browser, Keys.ENTER)
         tab_to(browser, lambda tag, text: tag == "textarea")
         press(browser, "too slow on phones")
         tab_to(browser, lambda tag, text: tag == "button" and text == "Stop for good")
-        press(browser, Keys.ENTER)
+        follow(browser)
         assert browser.current_url == f"{shop.url}/dashboard/experiments/paused"
         assert "Nothing was done" not in browser.page_source
     (line,) = [each for each in Audit(shop.data).page(None, 1_000, Wanted())[0] if each.act == "stop"]

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.service import Service as Driver
-from selenium.webdriver.support.expected_conditions import staleness_of
+from selenium.webdriver.remote.webelement import WebElement
 from servers.patience import until
 
 QUIET = (
@@ -52,7 +53,16 @@ def open_chromium(page_load_strategy: str = "normal", *more: str) -> Iterator[we
 @contextmanager
 def another_page(browser: webdriver.Chrome) -> Iterator[None]:
     """What is done in this block leads to a page, for which it waits down to its last element."""
-    gone = staleness_of(browser.find_element("tag name", "html"))
+    before = browser.find_element("tag name", "html")
     yield
-    until(lambda: gone(browser), "what was pressed leads to a page")
+    until(lambda: is_gone(before), "what was pressed leads to a page")
     until(lambda: browser.find_elements("tag name", "footer"), "the page is there as a whole")
+
+
+def is_gone(element: WebElement) -> bool:
+    """Whether the page of an element is there no more; what the driver says then depends on how far the next one is."""
+    try:
+        element.is_enabled()
+    except WebDriverException:
+        return True
+    return False
