@@ -7,7 +7,8 @@ REPOSITORY = Path(__file__).parents[3]
 KEEPERS = ("events/parts/", "events/deletes/", "events/writer/", "events/log/")
 READ_PAST_THE_READER = {"events/engines/duckdb.py", "events/privacy/person.py"}
 TOUCHES_THE_FOLDER = re.compile(
-    r"/ (\"log\"|_?LOG\b)|_LOG\b.*= \"log\"|(?<!def )\b(FolderListing|PartListing|date_folders?|live_parts|PartName|survey)\("
+    r"/ (\"log\"|_?LOG\b)|_LOG\b.*= \"log\"|"
+    r"(?<!def )\b(FolderListing|PartListing|date_folders?|live_parts|PartName|survey)\("
 )
 
 
