@@ -47,7 +47,7 @@ STATES: Final = {
     "ended": "ended, with windows that are still open", "closed": "closed: nothing more will come",
 }  # fmt: skip
 VERDICTS: Final = {
-    "wins": "wins", "loses": "loses", "unclear": "may be chance", "safe": "safe", "violated": "violated",
+    "wins": "wins", "loses": "loses", "unclear": "no different yet", "safe": "safe", "violated": "violated",
 }  # fmt: skip
 METHODS: Final = {
     "anytime": "Anytime-valid: the interval holds however often somebody looks, so it is wider than that of one look.",
