@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
+from kit.values import identifier
 from recommender.model.identifiers import Index, Texts
 from recommender.model.product_feed import LARGEST_PRICE, import_products, read_products_file
 from recommender.model.products import SHOWN, ProductRow
@@ -24,15 +25,18 @@ KNOWN = (
 
 FEW = settings(max_examples=25, phases=(Phase.explicit, Phase.generate))  # too slow on the disk to be made smaller
 CLEAN = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="|"), min_size=1, max_size=8)
+IDS = CLEAN.filter(lambda text: identifier(text) == text)  # others are refused, which is tested elsewhere
+    lambda text: identifier(text) == text
+)  # `null` and white space are refused, which is tested elsewhere
 PRODUCTS = st.lists(
     st.builds(
         ProductRow,
-        product_id=CLEAN,
+        product_id=IDS,
         **{name: st.none() | CLEAN for name in ("name", "url", "image_url")},
         **{name: st.just("") | CLEAN for name in ("category", "brand", "group_id")},
         price=st.none() | st.floats(0, LARGEST_PRICE),
         in_stock=st.booleans(),
-        accessories_of=st.lists(CLEAN, max_size=3).map(tuple),
+        accessories_of=st.lists(IDS, max_size=3).map(tuple),
     ),
     min_size=1,
     max_size=6,
