@@ -26,8 +26,6 @@ KNOWN = (
 FEW = settings(max_examples=25, phases=(Phase.explicit, Phase.generate))  # too slow on the disk to be made smaller
 CLEAN = st.text(st.characters(exclude_categories=["Cs", "Cc"], exclude_characters="|"), min_size=1, max_size=8)
 IDS = CLEAN.filter(lambda text: identifier(text) == text)  # others are refused, which is tested elsewhere
-    lambda text: identifier(text) == text
-)  # `null` and white space are refused, which is tested elsewhere
 PRODUCTS = st.lists(
     st.builds(
         ProductRow,
