@@ -1,8 +1,16 @@
 // Every page works without this: it refreshes what stands on a page once a minute, until somebody switches that off,
-// and checks a draft while it is typed.
+// sends a form once that is sent twice, and checks a draft while it is typed.
 const EVERY_MS = 60000
+const TWICE_MS = 1000
 const main = document.querySelector('main')
 const footer = document.querySelector('body > footer')
+
+// Who presses a button twice means it once: the first answer may be the only one that shows what was made.
+let sent = -TWICE_MS
+document.addEventListener('submit', event => {
+  if (event.timeStamp - sent < TWICE_MS) event.preventDefault()
+  else sent = event.timeStamp
+})
 
 const busy = () => main.contains(document.activeElement) || main.querySelector('details[open] form') !== null
 

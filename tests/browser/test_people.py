@@ -80,3 +80,17 @@ def test_axe_and_the_console_find_nothing_and_nothing_is_too_wide(
         chromium.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         assert not chromium.execute_script(WIDE), path
         chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+
+def test_who_presses_twice_sees_the_link_that_was_made(chromium: Chrome, start_service: Callable[..., Service]) -> None:
+    service = start_service(FILES, RESONATE_WORKERS="1")
+    sign_in_browser(chromium, service.url, service.data, "admin")
+    chromium.get(f"{service.url}/dashboard/settings")
+    add = chromium.find_element(By.CSS_SELECTOR, 'form[action$="/add-person"]')
+    add.find_element(By.NAME, "email").send_keys("bob@shop.example")
+    with another_page(chromium):
+        chromium.execute_script(
+            "const [form] = arguments; form.requestSubmit(); setTimeout(() => form.requestSubmit(), 20)", add
+        )
+    link = chromium.find_element(By.ID, "link").get_attribute("value") or ""
+    assert link.startswith(f"{service.url}/dashboard/sign-in?token=")
