@@ -22,7 +22,7 @@ LENIENT = "negative_data_rejection"
 # No schema can say that a key or a cursor must be one of ours, a moment one of the past, each slot another one, and
 # what is told of a plan fit together.
 AT = [f"/v1/experiments/{{key}}/{name}" for name in ("results", "timeseries", "units", "plan", "report", "shares")]
-AT += ["/v1/holdouts/{key}/results", "/v1/program", "/v1/surveys/links"]
+AT += ["/v1/holdouts/{key}/results", "/v1/program", "/v1/surveys/links", "/v1/cx"]
 OPAQUE = ("/api/features/{key}", "/api/eval/{key}", "/v1/export/events", "/v1/personalize", "/v1/plan", *AT)
 UPLOADS = ("/v1/products", "/v1/personalize/batch")  # CSV, NDJSON and Parquet, which are not made from a schema
 CASES = 1_000
