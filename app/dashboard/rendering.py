@@ -26,7 +26,7 @@ from app.worker.resources import Resources
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SLICE_SECONDS: Final = 0.001  # so long a page is rendered before others of the worker have a turn
+SLICE_SECONDS: Final = 0.0005  # so long a page is rendered before others of the worker have a turn
 PATIENCE_SECONDS: Final = 2.0  # what takes longer is still being computed, and the page shows what is known
 PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
