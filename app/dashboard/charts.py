@@ -46,8 +46,9 @@ class Axis:
     end: float
 
     def at(self, value: float) -> float:
-        """The place of a value, at an end where it lies beyond."""
-        share = (min(max(value, self.low), self.high) - self.low) / (self.high - self.low)
+        """The place of a value, at an end where it lies beyond; in the middle where both ends are one number."""
+        length = self.high - self.low
+        share = (min(max(value, self.low), self.high) - self.low) / length if length > 0.0 else 0.5
         return round(self.start + share * (self.end - self.start), 1)
 
     def ticks(self, say: Callable[[float], str]) -> list[Tick]:
@@ -292,7 +293,7 @@ def trace(values: Sequence[Number], width: float = 120.0, height: float = 28.0) 
     if len(known) < 2:
         return ""
     low, high = min(each for _, each in known), max(each for _, each in known)
-    up = Axis(low, high if high > low else low + 1.0, height - 3.0, 3.0)
+    up = Axis(low, high, height - 3.0, 3.0)
     across = Axis(0.0, max(1.0, len(values) - 1.0), 2.0, width - 2.0)
     return " ".join(f"{across.at(place)},{up.at(each)}" for place, each in known)
 

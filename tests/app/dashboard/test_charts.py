@@ -110,3 +110,10 @@ def test_each_picture_is_named_and_says_its_finding(kind: str) -> None:
     assert 'role="img" aria-labelledby="a-title a-desc"' in html
     assert '<desc id="a-desc">what it says</desc>' in html
     assert "style=" not in html
+
+
+@pytest.mark.parametrize("value", [0.0, 1e300, -1e300, 1e-300])
+def test_what_never_changes_is_a_level_line_however_large_it_is(value: float) -> None:
+    points = [tuple(map(float, each.split(","))) for each in charts.trace([value, value, value]).split()]
+    assert [y for _, y in points] == [14.0] * 3
+    assert [x for x, _ in points] == [2.0, 60.0, 118.0]
