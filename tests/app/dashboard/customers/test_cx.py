@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles.answers import numbers_of
 from oracles.proving import examples
 from servers.patience import until
 from servers.people import Visitor, signed_in_visitor
@@ -27,19 +28,6 @@ WRONG = re.compile(r"NaN|None|Infinity|\bnan\b|undefined")
 HOSTILE = '"><img src=x onerror=alert(1)>\u202e'
 ADA = Signed("ada@shop.example", "viewer", ROLES["viewer"], "token")
 TEMPLATES = environment()
-
-
-def numbers(answer: Any) -> set[str]:
-    """Every number of an answer, as its JSON writes it."""
-    match answer:
-        case dict():
-            return {each for value in answer.values() for each in numbers(value)}
-        case list():
-            return {each for value in answer for each in numbers(value)}
-        case bool() | None | str():
-            return set()
-        case _:
-            return {msgspec.json.encode(answer).decode()}
 
 
 KNOWN = st.one_of(st.just(0.0), st.floats(-2.0, 2.0), st.sampled_from([-1e300, 1e300, 1e-300, -1e-12, 123456.789]))
@@ -105,7 +93,7 @@ def test_every_number_of_the_page_is_in_the_answer(
     told, split = answer_of(found, reached), answer_of(levels, [])
     html = rendered(told, split, by="channel")
     shown = VALUE.findall(html)
-    assert {value for value, _ in shown} <= numbers(told) | numbers(split)
+    assert {value for value, _ in shown} <= numbers_of(told) | numbers_of(split)
     assert not WRONG.search(" ".join(text for _, text in shown))
     assert "<img" not in html
 
@@ -203,7 +191,7 @@ def test_the_page_says_the_numbers_and_the_sentences_of_the_route(shop: Service,
     told = asked(shop)
     page = viewer.get(HERE).text
     shown = {value for value, _ in VALUE.findall(page)}
-    assert shown <= numbers(told)
+    assert shown <= numbers_of(told)
     known = [each for each in told["kpis"] if each["value"] is not None]
     assert {"csat", "nps", "first_response"} <= {each["kpi"] for each in known}
     assert {msgspec.json.encode(each["value"]).decode() for each in known} <= shown
@@ -228,7 +216,7 @@ def test_one_kpi_is_split_and_its_levels_are_those_of_the_route(shop: Service, v
     levels = [each for each in told["kpis"] if each["level"] is not None]
     section = page.partition('id="split"')[2].partition("</section>")[0]
     values = {value for value, _ in VALUE.findall(section)}
-    assert {msgspec.json.encode(each["value"]).decode() for each in levels} <= values <= numbers(told)
+    assert {msgspec.json.encode(each["value"]).decode() for each in levels} <= values <= numbers_of(told)
     assert "<img" not in page
     assert "&lt;img" in section
 

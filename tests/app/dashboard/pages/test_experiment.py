@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles.answers import numbers_of
 from oracles.proving import examples
 from worlds.drawn_readouts import answered, world
 
@@ -39,19 +40,6 @@ def served(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
 
 
-def numbers(answer: Any) -> set[str]:
-    """Every number of an answer, as its JSON writes it."""
-    match answer:
-        case dict():
-            return {each for value in answer.values() for each in numbers(value)}
-        case list():
-            return {each for value in answer for each in numbers(value)}
-        case bool() | None | str():
-            return set()
-        case _:
-            return {msgspec.json.encode(answer).decode()}
-
-
 def rendered(results: Any, look: PageLook = PageLook(), days: Any = None, sql: str | None = None) -> str:  # noqa: B008 - frozen
     detail = Detail(metric_shown(results, look), days, sql=sql, steps=())
     return TEMPLATES.get_template("experiment.html").render(
@@ -63,7 +51,7 @@ def rendered(results: Any, look: PageLook = PageLook(), days: Any = None, sql: s
 
 def page_of(readout: Readout, look: PageLook) -> tuple[str, set[str]]:
     results, days = served(readout_json(readout)), served(timeseries_json(readout))
-    return rendered(results, look, days), numbers(results) | numbers(days)
+    return rendered(results, look, days), numbers_of(results) | numbers_of(days)
 
 
 @given(st.integers(0, 100_000))

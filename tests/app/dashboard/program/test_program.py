@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from oracles.answers import numbers_of
 from oracles.proving import examples
 from servers.patience import until
 from servers.people import signed_in_visitor
@@ -35,19 +36,6 @@ OUTCOMES = ("shipped", "rolled_back", "inconclusive", "unhealthy", "not_shipped"
 
 def served(value: Any) -> Any:
     return msgspec.json.decode(msgspec.json.encode(value))
-
-
-def numbers(answer: Any) -> set[str]:
-    """Every number of an answer, as its JSON writes it."""
-    match answer:
-        case dict():
-            return {each for value in answer.values() for each in numbers(value)}
-        case list():
-            return {each for value in answer for each in numbers(value)}
-        case bool() | None | str():
-            return set()
-        case _:
-            return {msgspec.json.encode(answer).decode()}
 
 
 def rendered(program: Any, look: ProgramLook = ProgramLook(), holdouts: Any = ()) -> str:  # noqa: B008 - frozen
@@ -90,7 +78,7 @@ def test_every_number_of_the_page_is_in_the_answer(program: Any, number: int) ->
     program = served(program)
     html = rendered(program, ProgramLook(page=number))
     values = VALUE.findall(html)
-    assert {value for value, _ in values} <= numbers(program)
+    assert {value for value, _ in values} <= numbers_of(program)
     assert not WRONG.search(" ".join(text for _, text in values))
     assert "<img" not in html
     assert len(html.encode()) <= 60_000
@@ -148,6 +136,6 @@ def test_a_holdout_stands_with_what_it_measured(tmp_path: Path) -> None:
         unknown = ada.get("/dashboard/program?metric=purchase_rat")
     values = {value for value, _ in VALUE.findall(html)}
     assert "too early" in html  # with so few nothing is said of a difference
-    assert values <= numbers(report) | numbers(listed) | {"0"}
+    assert values <= numbers_of(report) | numbers_of(listed) | {"0"}
     assert (refused.status_code, "is no date" in refused.text) == (400, True)
     assert (unknown.status_code, "did you mean purchase_rate" in unknown.text) == (404, True)
