@@ -42,6 +42,11 @@ class Deadlines:
             self.watchers.append(self._readers.watch)
 
     @property
+    def crowd(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
+    @property
     def crowding(self) -> float:
         """The share of the connections that may be open which is."""
         return len(self._connections) / self._most

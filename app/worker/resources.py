@@ -28,6 +28,7 @@ from app.keys.audit import Audit
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
+from app.metrics.pipeline import SAMPLE_SECONDS, Pipeline, StoreGrowth
 from app.people.file import People
 from app.people.sessions import Sessions
 from app.runtime.board import Desk
@@ -63,7 +64,6 @@ if TYPE_CHECKING:
     from app.identity.user_tokens import UserTokens
 
 logger = logging.getLogger(__name__)
-
 
 POLL_SECONDS: Final = 0.5
 QUARTER_SECONDS: Final = 15 * 60
@@ -122,6 +122,7 @@ class Resources:
     analysis: AnalysisClient
     reads: Reads
     telemetry: Telemetry
+    pipeline: Pipeline
     recommender: LiveRecommender
     users: Users
     scrubber: Scrubber
@@ -229,8 +230,10 @@ class Resources:
 
 
 @contextlib.asynccontextmanager
-async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) -> AsyncGenerator[Resources]:
-    """Opens everything a worker needs; `routes` are the names its telemetry counts by, `desk` its place on the board.
+async def open_resources(
+    settings: Settings, routes: Sequence[str], desk: Desk, codes: Sequence[str] = ()
+) -> AsyncGenerator[Resources]:
+    """Opens what a worker needs; `routes` and `codes` are what its telemetry counts by, `desk` its place on the board.
 
     Twice a second newer definitions and a newer model are looked for, and swapped in as a whole.
     """
@@ -239,7 +242,7 @@ async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) 
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
-        telemetry, books = Telemetry(desk, routes), Books(desk.board)
+        telemetry, books = Telemetry(desk, routes, codes), Books(desk.board)
         scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
         reads = SharedReads(connection)
@@ -270,6 +273,7 @@ async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) 
             ),
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
+            "seeing how the store grows": (StoreGrowth(connection, desk).look, SAMPLE_SECONDS),
             "counting how fast events come": (telemetry.arriving.look, RATE_SECONDS),
             "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
             "taking up keys": (keys.look, POLL_SECONDS),
@@ -298,6 +302,7 @@ async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) 
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             reads=Reads(following),
             telemetry=telemetry,
+            pipeline=Pipeline(connection, desk),
             recommender=recommender,
             users=users,
             scrubber=scrubber,
