@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from app.control.line import Line
 from app.dashboard import assets
 from app.dashboard.customers import cx as experience_page
 from app.dashboard.customers import recommendations as recommendations_page
@@ -125,9 +126,12 @@ ROUTERS = (
 )  # fmt: skip
 
 
-def create_app(settings: Settings) -> "Application":
-    """The ASGI application of one worker; it opens its `Resources` in the lifespan and closes them there."""
-    return Application(settings)
+def create_app(settings: Settings, line: Line | None = None) -> "Application":
+    """The ASGI application of one worker; it opens its `Resources` in the lifespan and closes them there.
+
+    `line` is the worker's to its supervisor; without one, definitions are read from the files.
+    """
+    return Application(settings, line)
 
 
 def cold_application(*, pages: bool = True) -> FastAPI:
@@ -155,8 +159,9 @@ def cold_application(*, pages: bool = True) -> FastAPI:
 class Application:
     """Answers the lifespan itself and hands requests to the dispatch of the worker that it opened."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, line: Line | None) -> None:
         self.settings = settings
+        self.line = line
         self.deadlines = Deadlines()
         self.table = path_table()
         self.cold = cold_application(pages=settings.dashboard == "on")
@@ -177,7 +182,7 @@ class Application:
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Everything a request needs is there between start-up and shut-down."""
-        async with open_resources(self.settings, route_names(self.table)) as resources:
+        async with open_resources(self.settings, route_names(self.table), self.line) as resources:
             self.cold.state.resources = resources
             self.crowd = OpenConnections(resources.access.networks, self.settings.connections_per_network_and_worker)
             watch = resources.access.pressure.watch

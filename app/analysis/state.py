@@ -5,10 +5,11 @@ import contextlib
 import json
 import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from app.analysis.jobs import Jobs
@@ -53,11 +54,13 @@ class LogState:
 class Analysis:
     """The state of the analysis process. Readouts run one at a time; the log is read beside them."""
 
-    def __init__(self, settings: Settings, connection: Connection) -> None:
+    def __init__(
+        self, settings: Settings, connection: Connection, told: Mapping[str, bytes] = MappingProxyType({})
+    ) -> None:
         self.settings = settings
         self.connection = connection
         self.directory = DataDirectory(settings.data)
-        self.catalogs = CatalogReader(settings.data)
+        self.catalogs = CatalogReader(settings.data, told)
         self.log = EventLog(settings.data, analysis_limits(settings))
         self.journal = ErasureJournal(settings.erasure_journal) if settings.erasure_journal else None
         self.readouts = Readouts(self.log, self.catalogs)
@@ -71,9 +74,9 @@ class Analysis:
         self.log_jobs = Jobs("log", lambda: None)  # pages are short: they end by themselves
 
     @classmethod
-    async def open(cls, settings: Settings) -> "Analysis":
-        """Connect and read the catalogue's snapshot."""
-        return cls(settings, await store_connection(settings))
+    async def open(cls, settings: Settings, told: Mapping[str, bytes] = MappingProxyType({})) -> "Analysis":
+        """Connect, and read what the supervisor `told` of definitions, else the catalogue's snapshot."""
+        return cls(settings, await store_connection(settings), told)
 
     async def written(self) -> LogState:
         """Wait (at most 1.5 s) until the log holds what is acknowledged now, then say how far it came."""

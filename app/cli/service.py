@@ -212,30 +212,33 @@ def tag(
 
 
 def _order(key: str, action: Action, reason: str | None, as_json: bool, variant: str | None = None) -> None:
+    """Asks the running service; where none runs, the order is written for the next one."""
+    from app.control.orders import OrderAsked, asked_of_service, written_order
     from app.keys.audit import Actor, Audit, AuditUnusable, line_of
-    from experiments.catalog.overrides import WAITS_FOR_THE_AUDIT, Order, OverrideRefused, order
+    from app.runtime.data_directory import DataDirectory
+    from experiments.catalog.overrides import OverrideRefused
     from experiments.catalog.reader import CatalogReader, NoCatalog
 
-    settings = environment_settings()
-    audit, why = Audit(settings.data), checked_reason(reason)
-
-    def tell(before: str, after: str) -> None:
-        shipped = {} if variant is None else {"variant": variant}
-        change = {"status": before}, {"status": after, **shipped}
-        line = line_of(Actor.at_the_command_line(), action, key, change, why)
-        if action in WAITS_FOR_THE_AUDIT:
-            audit.write(line)
-        elif not audit.follow(line):
-            complain(f"warning: {audit.folder} cannot be written, nothing there says who told {key} to {action}")
-
+    directory = DataDirectory(environment_settings().data.absolute())
+    data = directory.root
+    line = line_of(Actor.at_the_command_line(), action, key, reason=checked_reason(reason))
+    asked = OrderAsked(key, action, line, variant)
     try:
-        catalog = CatalogReader(settings.data).catalog
-        override = order(settings.data, catalog, Order(key, action, variant), datetime.now(UTC), tell)
+        answer = asked_of_service(directory.orders_socket, asked)
+        if answer is None:
+            answer = written_order(data, CatalogReader(data).catalog, Audit(data), asked)
     except NoCatalog:
-        raise Refused(NO_SERVICE.format(settings.data)) from None
+        raise Refused(NO_SERVICE.format(data)) from None
+    except TimeoutError as error:
+        raise Refused(f"{error}: look at the status of {key} before you say it again") from None
     except (OverrideRefused, AuditUnusable) as error:
         raise Refused(str(error)) from None
+    if not answer.noted:
+        complain(f"warning: {Audit(data).folder} cannot be written, nothing there says who told {key} to {action}")
+    if not answer.kept:
+        complain(f"warning: {key} is {answer.status} now, and {data} cannot be written: a restart may forget it")
     if as_json:
-        say_json({"experiment": key, "status": override.status, "ordered_at": override.ordered_at})
+        kept = {"kept": answer.kept}
+        say_json({"experiment": key, "status": answer.status, "ordered_at": answer.ordered_at, **kept})
     else:
-        say(f"{key} is {override.status}: a running service follows within 2 s")
+        say(f"{key} is {answer.status}: a running service follows within 2 s")

@@ -25,10 +25,13 @@ logger = logging.getLogger("resonate.trainer")
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a process of the supervisor's tree was handed: the pipe that says it is ready, and its socket if any."""
+    """What a process of the supervisor's tree was handed: the pipe that says it is ready, its socket and its line to
+    the supervisor, if any.
+    """
 
     ready_descriptor: int
     socket_descriptor: int
+    line_descriptor: int
 
     @classmethod
     def read(cls, arguments: list[str]) -> "Handed":
@@ -57,6 +60,7 @@ class Handed:
 def work(*arguments: str) -> int:
     """One HTTP worker: serves until SIGTERM or SIGINT, then drains."""
     # The supervisor loads the definitions while this process imports; only then are the settings read.
+    from app.control.line import Line
     from app.limits.connections import connection_limits
     from app.main import create_app
     from app.serving.server import DrainingServer, server_config
@@ -64,7 +68,7 @@ def work(*arguments: str) -> int:
     handed = Handed.read([*arguments])
     settings = handed.settings("worker")
     connections, streams = connection_limits(settings.max_connections, settings.max_streams)
-    application = create_app(settings.model_copy(update={"max_streams": streams}))
+    application = create_app(settings.model_copy(update={"max_streams": streams}), Line(handed.line_descriptor))
     config = server_config(application, limit_concurrency=connections)
     server = DrainingServer(config, handed.say_ready, settings.drain_seconds)
     server.run(sockets=[handed.listener()])
@@ -120,12 +124,14 @@ async def _analyse(handed: Handed, settings: "Settings") -> bool:
     from app.analysis import calls
     from app.analysis.server import AnalysisServer
     from app.analysis.state import Analysis
+    from app.control.line import Line
 
-    stop = _stop_signal()
-    analysis = await Analysis.open(settings)
+    stop, line = _stop_signal(), Line(handed.line_descriptor)
+    analysis = await Analysis.open(settings, line.first())
     try:
         answering = partial(calls.answer, analysis)
-        await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
+        with line.follow(analysis.catalogs.take):
+            await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
     finally:
         finished = await analysis.close()
     return finished

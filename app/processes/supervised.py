@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -16,12 +17,16 @@ STEADY_SECONDS: Final = 1.0  # a child that was ready this long is a healthy one
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a child is for: its name among the entries, its niceness, the socket it is handed (−1 for none)."""
+    """What a child is for: its name among the entries, its niceness, the socket it is handed (−1 for none).
+
+    One that follows `topics` is told of them by a line of its own, over which it asks too.
+    """
 
     name: str
     niceness: int = 0
     socket_descriptor: int = -1
     module: str = ENTRY
+    topics: tuple[str, ...] = ()
 
 
 class ChildProcess:
@@ -33,6 +38,7 @@ class ChildProcess:
         self.role = role
         self.ready = False
         self.ready_descriptor: int | None = None
+        self.line: socket.socket | None = None  # of a role that follows something; whoever takes it closes it
         self.start_at: float | None = None  # monotonic time of the next start, while dead
         self._child: Child | None = None
         self._failures = 0
@@ -54,12 +60,16 @@ class ChildProcess:
         self.ready_descriptor, theirs = os.pipe()
         os.set_blocking(self.ready_descriptor, False)
         role = self.role
-        handed = [descriptor for descriptor in (theirs, role.socket_descriptor) if descriptor >= 0]
+        self.line, end = socket.socketpair() if role.topics else (None, None)
+        line = -1 if end is None else end.fileno()
+        handed = [descriptor for descriptor in (theirs, role.socket_descriptor, line) if descriptor >= 0]
         try:
-            arguments = (role.name, str(theirs), str(role.socket_descriptor))
+            arguments = (role.name, str(theirs), str(role.socket_descriptor), str(line))
             self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=handed))
         finally:
             os.close(theirs)
+            if end is not None:
+                end.close()
 
     def instruct(self, settings_json: bytes) -> None:
         """Give it its settings; a child that is gone already is noticed by `reap`."""

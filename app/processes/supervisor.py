@@ -18,6 +18,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from app.control.orders import carried_out
+from app.control.switchboard import Switchboard
 from app.http.access import configured_keys
 from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
@@ -42,6 +44,7 @@ NO_CONSENT_CHOSEN: Final = (
     "nobody has chosen what holds for visitors of whom nothing is said: until then they are counted and no more; write "
     "`privacy: {default_consent: personal}`, measure or none into shop.yaml (docs/privacy.md)"
 )
+ALL_TOPICS: Final = ("state", "phases", "catalogue")
 TICK_SECONDS: Final = 0.25
 WRITER_SECONDS: Final = 1.5  # from SIGTERM to the end of writer and analysis
 WORKER_GRACE_SECONDS: Final = 0.5  # beyond the drain, for closing what a worker holds
@@ -88,10 +91,12 @@ class Supervisor:
         self.audit = Audit(self.directory.root)
         self._read_keys()
         self.store = Store(self.settings, self.directory.root)
-        worker = Role("worker", socket_descriptor=self.listener.fileno())
+        self.switchboard = Switchboard(self.selector, lambda order: carried_out(self.keeper, self.audit, order))
+        worker = Role("worker", socket_descriptor=self.listener.fileno(), topics=("state", "catalogue"))
         self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
         self.writer = ChildProcess(Role("writer"))
-        self.analysis = ChildProcess(Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno()))
+        analysis = Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno(), topics=ALL_TOPICS)
+        self.analysis = ChildProcess(analysis)
         self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS))
         self.webhooks = [ChildProcess(Role("webhooks", ANALYSIS_NICENESS))] if self.settings.webhook_url else []
         self.traffic = SiteTraffic(self.directory.root)
@@ -152,8 +157,9 @@ class Supervisor:
             sources = FreezeSources(self.traffic, DesignMirror(self.settings))
         now = partial(datetime.now, UTC)
         self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, now, sources)
-        self.keeper.tell = self._note_definitions
+        self.keeper.tell, self.keeper.publish = self._note_definitions, self.switchboard.tell
         self.keeper.boot()
+        self.switchboard.listen(self.directory.orders_socket)
         self._report_definitions()
         first.instruct(self._instructions())
         self._listen_for_analysis()
@@ -193,6 +199,7 @@ class Supervisor:
         if self.keeper.poll():
             self._report_definitions()
         self.audit.catch_up()
+        self.switchboard.watch()
         if self.key_list is not None and self.key_list.poll():
             self._report_keys(self.key_list.problems)
 
@@ -200,6 +207,8 @@ class Supervisor:
         child.start()
         assert child.ready_descriptor is not None
         self.selector.register(child.ready_descriptor, selectors.EVENT_READ, lambda: self._hear(child))
+        if child.line is not None:
+            self.switchboard.connect(child.line, child.role.topics)
 
     def _relaunch(self, child: ChildProcess) -> None:
         self._launch(child)
@@ -305,11 +314,13 @@ class Supervisor:
         self.listener.close()
         deadline = time.monotonic() + self.settings.drain_seconds + WORKER_GRACE_SECONDS
         self._end(self.workers, deadline)
+        self.switchboard.close()
         self.analysis_listener.close()
         self.traffic.close()
         self._end([self.writer, self.analysis, self.trainer, *self.webhooks], time.monotonic() + WRITER_SECONDS)
         self.store.stop()
         self.directory.analysis_socket.unlink(missing_ok=True)
+        self.directory.orders_socket.unlink(missing_ok=True)
         self.directory.address_file.unlink(missing_ok=True)
         self.selector.close()
 

@@ -51,6 +51,11 @@ class DataDirectory:
         return socket_place(self.run / "analysis.sock")
 
     @property
+    def orders_socket(self) -> Path:
+        """Where the supervisor hears the orders of commands."""
+        return socket_place(self.run / "orders.sock")
+
+    @property
     def address_file(self) -> Path:
         """Holds the address of the running service, for the commands that speak to it."""
         return self.run / "address"

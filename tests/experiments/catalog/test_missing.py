@@ -117,7 +117,12 @@ def test_drafts_and_what_was_stopped_go_quietly_and_so_does_what_nothing_stands_
 def test_files_that_come_back_are_read_again(shop: Shop) -> None:
     all_gone(shop)
     shop.settle()
-    for name, text in {"banner": BANNER + "name: Back\n", "strip": STRIP, "shop": SHOP_FILE, "metrics": METRICS}.items():
+    for name, text in {
+        "banner": BANNER + "name: Back\n",
+        "strip": STRIP,
+        "shop": SHOP_FILE,
+        "metrics": METRICS,
+    }.items():
         shop.write(text, f"{name}.yaml")
     assert shop.settle() == []
     assert (shop.keeper.catalog.experiments["banner"].name, missing(shop)) == ("Back", None)
@@ -141,8 +146,8 @@ def test_orders_work_on_what_is_held_and_a_stop_forgets_it(shop: Shop) -> None:
     assert design.ended
     (error,) = shop.edit(BANNER)  # and what was stopped so does not run again in its phase
     assert "so phase 0 does not run again" in error
+    shop.edit(BANNER.replace("running", "stopped"))
     with pytest.raises(ExperimentStopped):
-        shop.edit(BANNER.replace("running", "stopped"))
         shop.keeper.obey(Order("banner", "resume"), shop.now)
 
 
