@@ -64,6 +64,7 @@ from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
 from app.routes.tag import FeaturesOrTold, TagScript, tag_routes
 from app.routes.visitor import know_visitor
+from app.runtime.board import Desk
 from app.runtime.settings import Settings
 from app.steering import routes as steering_routes
 from app.surveys import routes as surveys
@@ -126,12 +127,13 @@ ROUTERS = (
 )  # fmt: skip
 
 
-def create_app(settings: Settings, line: Line | None = None) -> "Application":
+def create_app(settings: Settings, desk: Desk | None = None, line: Line | None = None) -> "Application":
     """The ASGI application of one worker; it opens its `Resources` in the lifespan and closes them there.
 
-    `line` is the worker's to its supervisor; without one, definitions are read from the files.
+    `desk` is its place on the board of its service (None makes a board for it alone), `line` its own to the supervisor;
+    without one, definitions are read from the files.
     """
-    return Application(settings, line)
+    return Application(settings, desk or Desk.alone(), line)
 
 
 def cold_application(*, pages: bool = True) -> FastAPI:
@@ -159,8 +161,9 @@ def cold_application(*, pages: bool = True) -> FastAPI:
 class Application:
     """Answers the lifespan itself and hands requests to the dispatch of the worker that it opened."""
 
-    def __init__(self, settings: Settings, line: Line | None) -> None:
+    def __init__(self, settings: Settings, desk: Desk, line: Line | None) -> None:
         self.settings = settings
+        self.desk = desk
         self.line = line
         self.deadlines = Deadlines()
         self.table = path_table()
@@ -182,7 +185,7 @@ class Application:
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Everything a request needs is there between start-up and shut-down."""
-        async with open_resources(self.settings, route_names(self.table), self.line) as resources:
+        async with open_resources(self.settings, route_names(self.table), self.desk, self.line) as resources:
             self.cold.state.resources = resources
             self.crowd = OpenConnections(resources.access.networks, self.settings.connections_per_network_and_worker)
             watch = resources.access.pressure.watch

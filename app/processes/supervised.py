@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from app.runtime.board import Desk
 from kit.child import Child, Terms, start_module
 
 ENTRY: Final = "app.processes.entry"  # the module of every process, which knows them by name
@@ -34,8 +35,10 @@ class ChildProcess:
     bound to the life of its parent is bound to the thread that started it.
     """
 
-    def __init__(self, role: Role) -> None:
+    def __init__(self, role: Role, desk: Desk) -> None:
+        """`desk` is its place on the board."""
         self.role = role
+        self.desk = desk
         self.ready = False
         self.ready_descriptor: int | None = None
         self.line: socket.socket | None = None  # of a role that follows something; whoever takes it closes it
@@ -59,17 +62,18 @@ class ChildProcess:
         self.ready = False
         self.ready_descriptor, theirs = os.pipe()
         os.set_blocking(self.ready_descriptor, False)
-        role = self.role
+        role, board = self.role, self.desk.board.descriptor
         self.line, end = socket.socketpair() if role.topics else (None, None)
         line = -1 if end is None else end.fileno()
-        handed = [descriptor for descriptor in (theirs, role.socket_descriptor, line) if descriptor >= 0]
+        handed = [descriptor for descriptor in (theirs, role.socket_descriptor, board, line) if descriptor >= 0]
         try:
-            arguments = (role.name, str(theirs), str(role.socket_descriptor), str(line))
+            arguments = (role.name, *map(str, (theirs, role.socket_descriptor, board, self.desk.number, line)))
             self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=handed))
         finally:
             os.close(theirs)
             if end is not None:
                 end.close()
+        self.desk.started(self._child.pid)
 
     def instruct(self, settings_json: bytes) -> None:
         """Give it its settings; a child that is gone already is noticed by `reap`."""
@@ -93,6 +97,7 @@ class ChildProcess:
         if code is None:
             return None
         self._child = None
+        self.desk.ended(code)
         if self.ready and time.monotonic() - self._ready_at >= STEADY_SECONDS:
             self._failures = 0
         delay = min(FIRST_DELAY_SECONDS * 2**self._failures, LONGEST_DELAY_SECONDS)
