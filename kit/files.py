@@ -287,6 +287,10 @@ class FilesToKeep:
         self._waiting.pop(path, None)
         self._waiting[path] = content
 
+    def drop(self, path: Path) -> None:
+        """The file is not to be written any more."""
+        self._waiting.pop(path, None)
+
     def keep(self) -> None:
         """Write all that waits, in order. Raises OSError with the rest still waiting."""
         while self._waiting:
@@ -301,8 +305,7 @@ def _naming(path: Path) -> Generator[None]:
     try:
         yield
     except OSError as error:
-        error.filename, error.filename2 = str(path), None
-        raise
+        raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 def _is_whole(piece: Path) -> bool:

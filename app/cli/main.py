@@ -47,6 +47,13 @@ def main() -> None:
     except Refused as refusal:
         complain(str(refusal))
         sys.exit(1)
+    except OSError as error:
+        from kit.files import why_unwritten
+
+        if (why := why_unwritten(error)) is None:
+            raise
+        complain(why)
+        sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)
 

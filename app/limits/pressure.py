@@ -18,7 +18,9 @@ LATE_SECONDS: Final = (0.2, 0.4)  # that the loop comes to what is due: pages ar
 SHORTEST_SECONDS: Final = 1e-9  # between two looks
 CROWDED: Final = (0.9, 0.95)  # of the connections that a worker may keep open
 MEMORY_HIGH: Final = (0.8, 0.9)  # of the store's memory, without what it can evict
+MEMORY_TOLD: Final = 0.8  # of the store's memory, with all that is in it: told, and nothing is refused
 DISK_LOW: Final = (1.0, 0.5, 0.25)  # of the floor are free: pages' events, those with a proof, all
+DISK_TOLD: Final = 2.0  # of the floor are free: told, and nothing is refused
 TOLD_SECONDS: Final = 60.0
 
 

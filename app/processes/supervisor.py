@@ -24,6 +24,7 @@ from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
+from app.processes.upkeep import Upkeep
 from app.runtime.board import Board
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
@@ -32,7 +33,7 @@ from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.announced import Announcer
 from kit.child import ending
-from kit.files import mark_of, remove_leftovers, replace_file
+from kit.files import mark_of, remove_leftovers
 
 if TYPE_CHECKING:
     from experiments.catalog.changes import DefinitionChange
@@ -51,8 +52,6 @@ WORKER_GRACE_SECONDS: Final = 0.5  # beyond the drain, for closing what a worker
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ANALYSIS_NICENESS: Final = 10
 TRAINER_NICENESS: Final = 15
-SWEEP_SECONDS: Final = 60.0
-OLDEST_UPLOAD_SECONDS: Final = 300.0  # well beyond the deadlines of an upload and of its reading
 FIRST_TRAINING_SECONDS: Final = 20.0  # after the start, so that a start is quick
 TRAINING_LOOK_SECONDS: Final = 60.0  # between looks at when the last training was
 
@@ -78,7 +77,6 @@ class Supervisor:
         self.ending = False
         self.announced = False
         self.listening = False  # for the first call of the analysis
-        self.sweep_at = 0.0
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
@@ -91,6 +89,7 @@ class Supervisor:
         remove_leftovers(self.directory.uploads)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
         self.audit = Audit(self.directory.root)
+        self.upkeep = Upkeep(self.directory.uploads, self.audit, self.desk.note)
         self._read_keys()
         self.store = Store(self.settings, self.directory.root)
         self.switchboard = Switchboard(self.selector, lambda order: carried_out(self.keeper, self.audit, order))
@@ -162,6 +161,7 @@ class Supervisor:
         now = partial(datetime.now, UTC)
         self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, now, sources)
         self.keeper.tell, self.keeper.publish = self._note_definitions, self.switchboard.tell
+        self.keeper.note = self.desk.note
         self.keeper.boot()
         self.switchboard.listen(self.directory.orders_socket)
         self._report_definitions()
@@ -197,15 +197,13 @@ class Supervisor:
         self._reap()
         self._start_due()
         self.store.watch()
-        if time.monotonic() >= self.sweep_at:  # what killed workers left of uploads
-            remove_leftovers(self.directory.uploads, OLDEST_UPLOAD_SECONDS)
-            self.sweep_at = time.monotonic() + SWEEP_SECONDS
         if self.keeper.poll():
             self._report_definitions()
-        self.audit.catch_up()
+        self.upkeep.look()
         self.switchboard.watch()
         if self.key_list is not None and self.key_list.poll():
             self._report_keys(self.key_list.problems)
+            self.upkeep.told("keys", self.key_list.not_kept)
 
     def _launch(self, child: ChildProcess) -> None:
         child.start()
@@ -277,7 +275,7 @@ class Supervisor:
         address = address_of(self.listener)
         port = self.listener.getsockname()[1]
         told = json.dumps({"pid": os.getpid(), "url": address, "port": port})
-        replace_file(self.directory.address_file, told.encode(), durable=False)
+        self.upkeep.put(self.directory.address_file, told.encode())
         if self.keys.generated is not None:  # shown once, on the start that made them; never logged
             print(f"publishable key {self.keys.generated.publishable}")
             print(f"secret key      {self.keys.generated.secret}")
@@ -325,7 +323,7 @@ class Supervisor:
         self.store.stop()
         self.directory.analysis_socket.unlink(missing_ok=True)
         self.directory.orders_socket.unlink(missing_ok=True)
-        self.directory.address_file.unlink(missing_ok=True)
+        self.upkeep.forget(self.directory.address_file)
         self.selector.close()
 
     def _end(self, children: list[ChildProcess], deadline: float) -> None:

@@ -17,6 +17,9 @@ OwnCause = Literal[
     "message_conflicts",
     "history_failures",
     "audit_not_kept",
+    "catalogue_not_kept",
+    "files_not_kept",
+    "definitions_missing",
     "keys_invalid",
     "key_expires",
     "proxies_not_trusted",
@@ -156,6 +159,20 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     "audit_not_kept": (
         "The audit cannot be written: what needs a line there is refused.",
         "make room on the disk of the data directory, and let the user of the service write its folder audit",
+    ),
+    "catalogue_not_kept": (
+        "Definitions or orders are in force that the disk does not hold: a restart may forget what was told last.",
+        "make room on the disk of the data directory, or let the user of the service write its folder catalogue; it is "
+        "tried each second",
+    ),
+    "files_not_kept": (
+        "Files that the running service writes for commands and workers cannot be written.",
+        "make room on the disk of the data directory, or let the user of the service write there; the log says what "
+        "failed, and it is tried again by itself",
+    ),
+    "definitions_missing": (
+        "Experiments run or are paused and their files are gone: they are still served.",
+        "put the files back, or end each of them with resonate stop KEY",
     ),
     "keys_invalid": (
         "The file of keys has a mistake: the keys that were good before are in force.",

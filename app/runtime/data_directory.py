@@ -18,6 +18,7 @@ logger = logging.getLogger("resonate.supervisor")
 
 
 LARGEST_FLOOR: Final = 0.05  # of a disk
+PID_BYTES: Final = 24  # always as many, so that a full disk takes it in place of another
 ALLOW_GROUP: Final = "; RESONATE_DATA_GROUP=1 lets its group read"
 
 
@@ -142,8 +143,8 @@ class DataDirectory:
             raise DirectoryInUse(
                 f"data directory in use by pid {owner}: {self.root} belongs to another running service"
             )
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk keeps who had it before: the lock is what counts
+            os.pwrite(descriptor, f"{os.getpid()}\n".ljust(PID_BYTES).encode(), 0)
         return descriptor
 
 
