@@ -116,11 +116,11 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     ),
     "log_behind": ("The event log is behind what was received.", BY_ITSELF),
     "disk_low": (
-        "Little of a disk is free: events of pages are refused, and when less is left those of backends too.",
+        "Little of a disk is free: below its floor events of pages are refused, and below a quarter of it all events.",
         "make room on the disk of the data directory; RESONATE_DISK_FLOOR_MB is how much shall stay free",
     ),
     "store_memory_high": (
-        "The memory of the event store is nearly full: events of pages are refused, those of backends are not.",
+        "The memory of the event store is nearly full: from 80 % on events of pages are refused.",
         "see whether the writer runs and its disk is quick enough; else raise RESONATE_STORE_MEMORY_MB",
     ),
     "definitions_invalid": (

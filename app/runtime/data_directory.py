@@ -104,6 +104,15 @@ class DataDirectory:
                 free = min(free, disk.f_bavail * disk.f_frsize / floor if floor else math.inf)
         return free
 
+    def free_share(self) -> float:
+        """How much is free of the fuller one of the disks of the directory and of the store."""
+        shares = [1.0]
+        for folder in (self.root, self.root / "store"):
+            with contextlib.suppress(FileNotFoundError):
+                disk = os.statvfs(folder)
+                shares.append(disk.f_bavail / disk.f_blocks if disk.f_blocks else 1.0)
+        return min(shares)
+
     def room(self) -> tuple[int, int]:
         """Bytes that are free on the disk of the directory, and that the disk has."""
         disk = os.statvfs(self.root)

@@ -375,4 +375,5 @@ async def look_for_room(pressure: Pressure, connection: Connection, directory: D
     share = 0.0
     with contextlib.suppress(StoreUnavailable):
         share = (await read_memory(connection)).share
-    pressure.measure(share, await asyncio.to_thread(directory.floors_free, floor_bytes))
+    disk = await asyncio.to_thread(lambda: (directory.floors_free(floor_bytes), directory.free_share()))
+    pressure.measure(share, *disk)
