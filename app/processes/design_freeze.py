@@ -55,7 +55,10 @@ class SiteTraffic:
         kind = experiment.unit, experiment.plan.identity
         question = self._questions.get(kind)
         if question is None or (question.answered and not question.holds_for(before)):
-            question = self._questions[kind] = _Question(self.data, experiment, before)
+            try:
+                question = self._questions[kind] = _Question(self.data, experiment, before)
+            except OSError:  # no room for its answer, or no process more: it is asked again
+                raise TrafficAwaited from None
         everyone = question.answer()
         if not question.holds_for(before):  # it was another's, and is answered now: this one's turn is next
             raise TrafficAwaited
@@ -101,7 +104,7 @@ class _Question:
             raise TrafficAwaited
         try:
             self._answer = self._asked.answer()
-        except ChildFailed as failure:
+        except (ChildFailed, OSError) as failure:
             logger.warning("the traffic of %s is not known, its planned units are assumed: %s", self._key, failure)
         self._asked = None
         return self._answer

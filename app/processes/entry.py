@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kit.files import why_unwritten
+
 if TYPE_CHECKING:
     from app.runtime.board import Desk, RoleName
     from app.runtime.settings import Settings
@@ -170,6 +172,11 @@ def train_once(data: Path) -> int:
     except DataDamaged as damage:
         keep(data / MODELS, Report("failed", None, (str(damage),), {}, 0.0))
         logger.error("training failed, the former model serves: %s", damage)
+        return 1
+    except OSError as error:
+        if (why := why_unwritten(error)) is None:
+            raise
+        logger.error("training failed, the former model serves: %s", why)
         return 1
     level = logging.WARNING if report.outcome == "refused" else logging.INFO
     logger.log(level, "training %s", report.outcome, extra={"version": report.version, "reasons": list(report.reasons)})
