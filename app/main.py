@@ -160,6 +160,7 @@ class Application:
         self.deadlines = Deadlines()
         self.table = path_table()
         self.cold = cold_application(pages=settings.dashboard == "on")
+        self.cold.state.draining = False
         self.crowd: OpenConnections | None = None
         self.streams: Streams | None = None
         self._dispatch: Dispatch[Resources] | Prefixed | None = None
@@ -173,6 +174,10 @@ class Application:
     def answer_whole(self) -> Callable[[Scope, bytes], Whole | Later | None] | None:
         """The protocol's short way to what is served, which a connection looks up once."""
         return None if self._dispatch is None else self._dispatch.answer_whole
+
+    def drain(self) -> None:
+        """From now on probes are told to send nobody more; all else is answered as before."""
+        self.cold.state.draining = True
 
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:

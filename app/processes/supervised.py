@@ -16,11 +16,14 @@ STEADY_SECONDS: Final = 1.0  # a child that was ready this long is a healthy one
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a child is for: its name among the entries, its niceness, the socket it is handed (−1 for none)."""
+    """What a child is for: its name among the entries, its niceness, and what it is handed (−1 for none): a socket to
+    listen on, and the pipe that ends when the service does.
+    """
 
     name: str
     niceness: int = 0
     socket_descriptor: int = -1
+    ending_descriptor: int = -1
     module: str = ENTRY
 
 
@@ -54,10 +57,11 @@ class ChildProcess:
         self.ready_descriptor, theirs = os.pipe()
         os.set_blocking(self.ready_descriptor, False)
         role = self.role
-        handed = [descriptor for descriptor in (theirs, role.socket_descriptor) if descriptor >= 0]
+        handed = (theirs, role.socket_descriptor, role.ending_descriptor)
+        passed = [descriptor for descriptor in handed if descriptor >= 0]
         try:
-            arguments = (role.name, str(theirs), str(role.socket_descriptor))
-            self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=handed))
+            arguments = (role.name, *map(str, handed))
+            self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=passed))
         finally:
             os.close(theirs)
 

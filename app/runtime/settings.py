@@ -241,6 +241,12 @@ class Settings(BaseSettings):
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
     analysis_timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Longest readout or export page.")
     drain_seconds: float = Field(7.0, ge=0, le=300, description="Longest wait for open requests after SIGTERM.")
+    lame_duck_seconds: float = Field(
+        0.0, ge=0, le=300, description="After SIGTERM probes hear 503 for so long, while all else is served as before."
+    )
+    keep_alive_seconds: int = Field(
+        65, ge=1, le=3600, description="How long a connection that was answered is kept for the next request."
+    )
     training_hours: float = Field(
         24.0, ge=0, allow_inf_nan=False, description="Hours between trainings of recommendations; `0` is never."
     )

@@ -31,7 +31,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 MODULE = "child_of_a_test"
 LIVES = """
 import os, signal, sys
-name, ready, _ = sys.argv[1:]
+name, ready, *_ = sys.argv[1:]
 if name == "endless":
     signal.pause()
 if name == "broken":
