@@ -1,6 +1,5 @@
 """What systemd is told of the service (sd_notify): that it is ready, how it is, that it ends, and that it is alive."""
 
-import contextlib
 import os
 import socket
 import time
@@ -23,6 +22,7 @@ class Notifier:
     watchdog_seconds: float | None = None
     clock: Callable[[], float] = time.monotonic
     _status: str | None = field(init=False, default=None)  # that was said, once it was ready
+    _unsaid: dict[str, str] = field(init=False, default_factory=dict[str, str])
     _ends: bool = field(init=False, default=False)
     _alive_at: float = field(init=False, default=-1e9)
 
@@ -42,9 +42,13 @@ class Notifier:
     def look(self, causes: Sequence[str], *, healthy: bool) -> None:
         """Called again and again while the service runs: tells what changed, and that all of it lives if it does."""
         status, now = _status(causes), self.clock()
-        if self._status is not None and status != self._status and not self._ends:
+        if self._status is None:  # nobody counts its signs of life before it is ready
+            return
+        if status != self._status and not self._ends:
             self._status = status
             self._say(status)
+        elif self._unsaid:
+            self._say()
         if self.watchdog_seconds is not None and healthy and now - self._alive_at >= self.watchdog_seconds / MARKS:
             self._alive_at = now
             self._say("WATCHDOG=1")
@@ -57,14 +61,26 @@ class Notifier:
         self._say("STOPPING=1", "STATUS=draining")
         return True
 
-    def _say(self, *lines: str) -> None:
-        """Whoever does not listen any more is no reason to end."""
-        if self.address is None:
-            return
-        place = "\0" + self.address[1:] if self.address.startswith("@") else self.address
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as spoken:
-            spoken.setblocking(False)
-            spoken.sendto("\n".join(lines).encode(), place)
+    def _say(self, *words: str) -> None:
+        """At once where it is listened, at the next word where so many are unread that this one finds no room; whoever
+        does not listen any more is no reason to end.
+        """
+        for word in words:
+            name, _, value = word.partition("=")
+            self._unsaid[name] = value
+        told = "\n".join(map("=".join, self._unsaid.items()))
+        try:
+            if self.address is not None:
+                place = "\0" + self.address[1:] if self.address.startswith("@") else self.address
+                with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as spoken:
+                    spoken.setblocking(False)
+                    spoken.sendto(told.encode(), place)
+        except BlockingIOError:
+            self._unsaid.pop("WATCHDOG", None)
+        except OSError:
+            self._unsaid.clear()
+        else:
+            self._unsaid.clear()
 
 
 def _status(causes: Sequence[str]) -> str:

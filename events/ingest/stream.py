@@ -120,7 +120,7 @@ class Stream:
 
         The store is asked to take nothing, as it is to take events; one that is known to be away is not asked.
         """
-        cause = self._unprepared.cause or self._refused.get(Authority.BACKEND)
+        cause = self.state.cause or self._refused.get(Authority.BACKEND)
         if cause is not None:
             raise StoreUnavailable(cause)
         if not self._commits:

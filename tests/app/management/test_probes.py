@@ -94,6 +94,7 @@ def test_where_pages_alone_are_refused_it_is_degraded_and_where_all_are_unavaila
         floors = {Authority.PAGE: 0.9, Authority.BACKEND: 0.1}[least]
         worker.loop.call_soon_threadsafe(pressure.measure, 0.0, floors)
         answer = until(lambda: told(anybody, word), "it is told")
+        assert answer is not None
         assert answer.json() == {"status": word, "causes": ["disk_low"]}
         assert answer.status_code == status
         assert backend.post("/v1/track", json=EVENT).status_code == status

@@ -16,7 +16,7 @@ from servers.patience import HUNG_SECONDS, until
 from servers.service import SECRET_KEY, Service
 
 from app.processes.draining import LameDuck, longest_stop_seconds
-from app.runtime.settings import Settings
+from app.runtime.settings import load_settings
 
 PROBES = ("/readyz", "/readyz/events")
 DRAINING = (503, {"status": "draining"})
@@ -147,4 +147,4 @@ def test_the_first_signal_begins_it_the_second_ends_it_and_others_change_nothing
 
 
 def test_the_longest_stop_is_what_the_parts_of_it_take() -> None:
-    assert longest_stop_seconds(Settings(lame_duck_seconds=10)) == 10 + 7 + 0.5 + 1.5 + 8
+    assert longest_stop_seconds(load_settings({}, lame_duck_seconds=10)) == 10 + 7 + 0.5 + 1.5 + 8

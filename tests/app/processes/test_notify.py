@@ -50,7 +50,9 @@ def test_it_is_taken_out_of_the_environment_and_meant_for_one_process(place: str
     notifier = Notifier.of(environment)
     assert (notifier.address, notifier.watchdog_seconds, environment) == (place, 30.0, {"HOME": "/"})
     for told, pid in (("", ""), ("0", ""), ("soon", ""), ("30000000", "1")):
-        assert Notifier.of({"NOTIFY_SOCKET": place, "WATCHDOG_USEC": told, "WATCHDOG_PID": pid}).watchdog_seconds is None
+        assert (
+            Notifier.of({"NOTIFY_SOCKET": place, "WATCHDOG_USEC": told, "WATCHDOG_PID": pid}).watchdog_seconds is None
+        )
 
 
 def test_ready_changes_and_the_end_are_said_once_each(place: str, heard: Callable[[], list[str]]) -> None:
@@ -74,6 +76,9 @@ def test_it_says_that_it_lives_thrice_in_its_time_and_only_while_all_do(
 ) -> None:
     clock = Clock()
     notifier = Notifier(place, 30.0, clock)
+    notifier.look([], healthy=True)
+    notifier.ready([])
+    assert heard() == ["READY=1\nSTATUS=ready"]
     for second in range(31):
         clock.now = 100.0 + second
         notifier.look([], healthy=True)
@@ -84,6 +89,19 @@ def test_it_says_that_it_lives_thrice_in_its_time_and_only_while_all_do(
     assert heard() == []
     notifier.look([], healthy=True)
     assert heard() == ["WATCHDOG=1"]
+
+
+def test_what_finds_no_room_is_said_later(place: str, heard: Callable[[], list[str]]) -> None:
+    notifier = Notifier(place)
+    notifier.ready([])
+    for number in range(10_000):  # more than may wait to be read
+        notifier.look([f"cause_{number}"], healthy=True)
+    last = "STATUS=degraded: cause_9999"
+    first = heard()
+    assert first[0] == "READY=1\nSTATUS=ready"
+    assert len(first) < 10_000
+    notifier.look(["cause_9999"], healthy=True)
+    assert heard() == [last]
 
 
 def test_nobody_who_listens_is_no_fault(tmp_path: Path) -> None:
@@ -116,5 +134,3 @@ def test_a_service_tells_its_life(
     service.process.send_signal(signal.SIGTERM)
     until(lambda: is_told("STOPPING=1"), "it ends")
     assert service.process.wait(HUNG_SECONDS) == 0
-    for child in service.processes().values():
-        assert child == []
