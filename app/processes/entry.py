@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from app.runtime.board import Desk, RoleName
     from app.runtime.settings import Settings
 
 logger = logging.getLogger("resonate.trainer")
@@ -25,13 +26,15 @@ logger = logging.getLogger("resonate.trainer")
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a process of the supervisor's tree was handed: the pipe that says it is ready, its socket if any (else −1),
-    and if any the pipe that ends when the service does.
+    """What a process of the supervisor's tree was handed: the pipe that says it is ready, its socket and the pipe that
+    ends when the service does, if any (else −1), the board and which of the desks of its role is its own.
     """
 
     ready_descriptor: int
     socket_descriptor: int
     ending_descriptor: int
+    board_descriptor: int
+    number: int
 
     @classmethod
     def read(cls, arguments: list[str]) -> "Handed":
@@ -46,6 +49,14 @@ class Handed:
         settings = Settings.model_validate_json(sys.stdin.buffer.read())
         configure_logging(process, settings.log_level, settings.log_format, settings.secrets)
         return settings
+
+    def desk(self, role: "RoleName") -> "Desk":
+        """The place of this process on the board, where it sits down. Raises BoardUnusable."""
+        from app.runtime.board import Board
+
+        desk = Board.attach(self.board_descriptor).desk(role, self.number)
+        desk.sit_down()
+        return desk
 
     def listener(self) -> socket.socket:
         """The socket that the supervisor listens on for this process."""
@@ -66,7 +77,7 @@ def work(*arguments: str) -> int:
     handed = Handed.read([*arguments])
     settings = handed.settings("worker")
     config = server_config(
-        create_app(settings),
+        create_app(settings, handed.desk("worker")),
         limit_concurrency=settings.max_connections,
         timeout_keep_alive=settings.keep_alive_seconds,
     )
@@ -126,7 +137,7 @@ async def _analyse(handed: Handed, settings: "Settings") -> bool:
     from app.analysis.state import Analysis
 
     stop = _stop_signal()
-    analysis = await Analysis.open(settings)
+    analysis = await Analysis.open(settings, handed.desk("analysis").note)
     try:
         answering = partial(calls.answer, analysis)
         await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)

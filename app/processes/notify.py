@@ -5,10 +5,11 @@ import socket
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, TypeAlias
 
 MARKS: Final = 3  # signs of life in the time after which the service is taken for hung
 MICROSECONDS: Final = 1e6
+Causes: TypeAlias = Callable[[], Sequence[str]]  # of `/readyz`, as codes
 
 
 @dataclass(slots=True)
@@ -34,16 +35,16 @@ class Notifier:
         watched = meant and told.isascii() and told.isdigit() and int(told) > 0
         return cls(address or None, int(told) / MICROSECONDS if watched else None)
 
-    def ready(self, causes: Sequence[str]) -> None:
+    def ready(self, causes: Causes) -> None:
         """The first worker answers."""
         self._status = _status(causes)
         self._say("READY=1", self._status)
 
-    def look(self, causes: Sequence[str], *, healthy: bool) -> None:
+    def look(self, causes: Causes, *, healthy: bool) -> None:
         """Called again and again while the service runs: tells what changed, and that all of it lives if it does."""
-        status, now = _status(causes), self.clock()
-        if self._status is None:  # nobody counts its signs of life before it is ready
+        if self._status is None or self.address is None:  # nobody counts its signs of life before it is ready
             return
+        status, now = _status(causes), self.clock()
         if status != self._status and not self._ends:
             self._status = status
             self._say(status)
@@ -83,6 +84,7 @@ class Notifier:
             self._unsaid.clear()
 
 
-def _status(causes: Sequence[str]) -> str:
+def _status(causes: Causes) -> str:
     """In the words of `/readyz`."""
-    return f"STATUS=degraded: {', '.join(causes)}" if causes else "STATUS=ready"
+    told = ", ".join(causes())
+    return f"STATUS=degraded: {told}" if told else "STATUS=ready"

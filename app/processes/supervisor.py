@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import selectors
-import shutil
 import signal
 import socket
 import time
@@ -25,6 +24,7 @@ from app.processes.draining import WORKER_GRACE_SECONDS, WRITER_SECONDS, LameDuc
 from app.processes.notify import Notifier
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
+from app.runtime.board import Board
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
 from app.serving.sockets import address_of, admit_nobody, listen_unix, turn_away
@@ -81,9 +81,11 @@ class Supervisor:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
 
-        Raises StoreFailed, DefinitionErrors, DirectoryUnusable, JournalUnusable, KeysInvalid.
+        Raises StoreFailed, DefinitionErrors, DirectoryUnusable, JournalUnusable, KeysInvalid, BoardUnusable.
         """
-        shutil.rmtree(self.directory.metrics, ignore_errors=True)  # counters begin with the service, not with a worker
+        self.board = Board.make(self.settings.workers)
+        self.desk = self.board.desk("supervisor")
+        self.desk.sit_down()
         remove_leftovers(self.directory.uploads)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
         self.audit = Audit(self.directory.root)
@@ -91,11 +93,14 @@ class Supervisor:
         self.store = Store(self.settings, self.directory.root)
         self.lame_duck = LameDuck(self.settings.lame_duck_seconds)
         worker = Role("worker", 0, self.listener.fileno(), self.lame_duck.told_by)
-        self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
-        self.writer = ChildProcess(Role("writer"))
-        self.analysis = ChildProcess(Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno()))
-        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS))
-        self.webhooks = [ChildProcess(Role("webhooks", ANALYSIS_NICENESS))] if self.settings.webhook_url else []
+        desk = self.board.desk
+        self.workers = [ChildProcess(worker, each) for each in self.board.desks("worker")]
+        self.writer = ChildProcess(Role("writer"), desk("writer"))
+        analysis = Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno())
+        self.analysis = ChildProcess(analysis, desk("analysis"))
+        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS), desk("trainer"))
+        webhooks = Role("webhooks", ANALYSIS_NICENESS)
+        self.webhooks = [ChildProcess(webhooks, desk("webhooks"))] if self.settings.webhook_url else []
         self.traffic = SiteTraffic(self.directory.root)
         self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
         with self._signals():
@@ -199,13 +204,14 @@ class Supervisor:
         self.audit.catch_up()
         if self.key_list is not None and self.key_list.poll():
             self._report_keys(self.key_list.problems)
-        self.notifier.look(self._causes(), healthy=True)
+        self.notifier.look(self._causes, healthy=True)
 
-    def _causes(self) -> list[str]:
-        """What the supervisor itself knows of what is not as it should be."""
+    def _causes(self) -> Sequence[str]:
+        """What is not as it should be, by what the supervisor itself sees and by the board."""
         keys = self.key_list is not None and self.key_list.problems
-        causes = {"definitions_invalid": self.keeper.errors, "keys_invalid": keys, self.store.cause or "": True}
-        return [cause for cause, holds in causes.items() if cause and holds]
+        own = {"definitions_invalid": self.keeper.errors, "keys_invalid": keys, self.store.cause: self.store.cause}
+        told = [cause for cause, holds in own.items() if cause and holds]
+        return tuple(dict.fromkeys([*told, *(each.code for each in self.board.causes())]))
 
     def _launch(self, child: ChildProcess) -> None:
         child.start()
@@ -285,7 +291,7 @@ class Supervisor:
         if self.settings.dashboard == "on":
             self._invite(self.settings.public_url or address)
         self.announcer.say("ready", address=address)
-        self.notifier.ready(self._causes())
+        self.notifier.ready(self._causes)
 
     def _invite(self, address: str) -> None:
         """Say where the first admin signs in, while there is nobody; never logged. Nothing of the service waits for it.

@@ -57,17 +57,17 @@ def test_it_is_taken_out_of_the_environment_and_meant_for_one_process(place: str
 
 def test_ready_changes_and_the_end_are_said_once_each(place: str, heard: Callable[[], list[str]]) -> None:
     notifier = Notifier(place)
-    notifier.look([], healthy=True)
+    notifier.look(list, healthy=True)
     assert heard() == []  # nothing, before it is ready
-    notifier.ready([])
+    notifier.ready(list)
     for causes in ([], ["store_down"], ["store_down"], ["store_down", "keys_invalid"], []):
-        notifier.look(causes, healthy=True)
+        notifier.look(lambda causes=causes: causes, healthy=True)
     assert heard() == [
         "READY=1\nSTATUS=ready", "STATUS=degraded: store_down", "STATUS=degraded: store_down, keys_invalid",
         "STATUS=ready",
     ]  # fmt: skip
     assert [notifier.stopping(), notifier.stopping()] == [True, False]
-    notifier.look(["store_down"], healthy=True)
+    notifier.look(lambda: ["store_down"], healthy=True)
     assert heard() == ["STOPPING=1\nSTATUS=draining"]
 
 
@@ -76,38 +76,38 @@ def test_it_says_that_it_lives_thrice_in_its_time_and_only_while_all_do(
 ) -> None:
     clock = Clock()
     notifier = Notifier(place, 30.0, clock)
-    notifier.look([], healthy=True)
-    notifier.ready([])
+    notifier.look(list, healthy=True)
+    notifier.ready(list)
     assert heard() == ["READY=1\nSTATUS=ready"]
     for second in range(31):
         clock.now = 100.0 + second
-        notifier.look([], healthy=True)
+        notifier.look(list, healthy=True)
     assert heard() == ["WATCHDOG=1"] * 4
     for second in range(31, 90):
         clock.now = 100.0 + second
-        notifier.look([], healthy=False)
+        notifier.look(list, healthy=False)
     assert heard() == []
-    notifier.look([], healthy=True)
+    notifier.look(list, healthy=True)
     assert heard() == ["WATCHDOG=1"]
 
 
 def test_what_finds_no_room_is_said_later(place: str, heard: Callable[[], list[str]]) -> None:
     notifier = Notifier(place)
-    notifier.ready([])
+    notifier.ready(list)
     for number in range(10_000):  # more than may wait to be read
-        notifier.look([f"cause_{number}"], healthy=True)
+        notifier.look(lambda number=number: [f"cause_{number}"], healthy=True)
     last = "STATUS=degraded: cause_9999"
     first = heard()
     assert first[0] == "READY=1\nSTATUS=ready"
     assert len(first) < 10_000
-    notifier.look(["cause_9999"], healthy=True)
+    notifier.look(lambda: ["cause_9999"], healthy=True)
     assert heard() == [last]
 
 
 def test_nobody_who_listens_is_no_fault(tmp_path: Path) -> None:
     for notifier in (Notifier(), Notifier(str(tmp_path / "gone"), 0.001), Notifier("@nobody-listens-here", 0.001)):
-        notifier.ready([])
-        notifier.look(["store_down"], healthy=True)
+        notifier.ready(list)
+        notifier.look(lambda: ["store_down"], healthy=True)
         assert notifier.stopping()
 
 
