@@ -189,7 +189,9 @@ class Application:
         """Everything a request needs is there between start-up and shut-down."""
         async with open_resources(self.settings, route_names(self.table), self.desk) as resources:
             self.cold.state.resources = resources
-            self.crowd = OpenConnections(resources.access.networks, self.settings.connections_per_network_and_worker)
+            each = self.settings.connections_per_network_and_worker
+            self.crowd = OpenConnections(resources.access.networks, each, note=resources.desk.note)
+            self.deadlines.watchers.append(self.crowd.watch)
             watch = resources.access.pressure.watch
             self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
             self.streams = resources.streams

@@ -4,7 +4,7 @@ import logging
 import resource
 import time
 from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from app.limits.networks import UNKNOWN, Networks
 
@@ -15,6 +15,9 @@ LEAST_FILES: Final = 256  # that must be allowed
 FEWEST: Final = 16
 UNREAD_SECONDS: Final = 30.0
 LOOK_SECONDS: Final = 5.0
+EXHAUSTED_SECONDS: Final = 5.0
+Exhausted = Literal["connections_exhausted"]
+EXHAUSTED: Final[Exhausted] = "connections_exhausted"
 TOLD_SECONDS: Final = 60.0  # between two lines of the log about the same limit
 
 
@@ -53,7 +56,16 @@ def connection_limits(wanted: int, streams: int = 0) -> tuple[int, int]:
 class OpenConnections:
     """The open connections of one worker by network; those of trusted proxies, and of nobody's network, go free."""
 
-    def __init__(self, networks: Networks, most: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        networks: Networks,
+        most: int,
+        clock: Callable[[], float] = time.monotonic,
+        note: Callable[[Exhausted, str | None], None] = lambda code, named: None,
+    ) -> None:
+        """`note` is told that there are none left for anybody, and by None that there are again."""
+        self._note = note
+        self._exhausted_at: float | None = None
         self._networks = networks
         self._most = most
         self._clock = clock
@@ -77,6 +89,18 @@ class OpenConnections:
         if self._clock() - self._told_at >= TOLD_SECONDS:
             self._told_at = self._clock()
             logger.warning("%d connections of %s are open, further ones get 503", count, whose)
+
+    def exhausted(self, count: int) -> None:
+        """A connection was refused because there are too many of all, whose network has no share in that."""
+        self._exhausted_at = self._clock()
+        self._note(EXHAUSTED, "")
+        self.tell("all callers", count)
+
+    def watch(self, _now: float, _late_seconds: float) -> None:
+        """Called often: some time after the last refusal there are enough again."""
+        if self._exhausted_at is not None and self._clock() - self._exhausted_at > EXHAUSTED_SECONDS:
+            self._exhausted_at = None
+            self._note(EXHAUSTED, None)
 
     def leave(self, network: str) -> None:
         """One that had entered is closed."""
