@@ -17,15 +17,18 @@ Queue = dict[Callable[[], object], float]  # what hangs up, and since when there
 class Room:
     """Of one worker. A descriptor is the lowest number that is free, so that a newcomer's says how many are in use."""
 
-    def __init__(self, connections: Collection[Any], most: int | None, *queues: Queue) -> None:
-        """`queues` hold who is silent, those first who are to make way first. `most` is how many are kept open.
+    def __init__(
+        self, connections: Collection[Any], most: int | None, *queues: Queue, files: int | None = None
+    ) -> None:
+        """`queues` hold who is silent, those first who are to make way first. `most` is how many are kept open, `files`
+        how many files may be (None: as this process is allowed).
 
         Who is hung up on is taken out of the connections at once, though its descriptor is free a moment later.
         """
         self._connections = connections
         self._most = most or math.inf
         self._queues = queues
-        files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        files = files or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
         self._files = math.inf if files == resource.RLIM_INFINITY else files
 
     @property
