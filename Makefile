@@ -83,7 +83,7 @@ screenshots: setup-dev test-tools ## the pictures of the pages in docs/images, o
 	@$(BIN)/python tests/screenshots.py
 
 wheels: setup ## dist/wheels: Resonate and all that it needs, for an image or a machine without a network
-	@sh scripts/make-wheels.sh $(BIN)/python dist/wheels
+	@$(BIN)/python scripts/make_wheels.py dist/wheels
 
 lock: setup-dev ## requirements*.lock anew, with hashes and without addresses
 	@sh scripts/lock.sh $(BIN)/uv
