@@ -63,6 +63,7 @@ from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
 from app.routes.tag import FeaturesOrTold, TagScript, tag_routes
 from app.routes.visitor import know_visitor
+from app.runtime.board import Desk
 from app.runtime.settings import Settings
 from app.steering import routes as steering_routes
 from app.surveys import routes as surveys
@@ -125,9 +126,12 @@ ROUTERS = (
 )  # fmt: skip
 
 
-def create_app(settings: Settings) -> "Application":
-    """The ASGI application of one worker; it opens its `Resources` in the lifespan and closes them there."""
-    return Application(settings)
+def create_app(settings: Settings, desk: Desk | None = None) -> "Application":
+    """The ASGI application of one worker; it opens its `Resources` in the lifespan and closes them there.
+
+    `desk` is its place on the board of its service; None makes a board for it alone.
+    """
+    return Application(settings, desk or Desk.alone())
 
 
 def cold_application(*, pages: bool = True) -> FastAPI:
@@ -155,8 +159,9 @@ def cold_application(*, pages: bool = True) -> FastAPI:
 class Application:
     """Answers the lifespan itself and hands requests to the dispatch of the worker that it opened."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, desk: Desk) -> None:
         self.settings = settings
+        self.desk = desk
         self.deadlines = Deadlines()
         self.table = path_table()
         self.cold = cold_application(pages=settings.dashboard == "on")
@@ -177,7 +182,7 @@ class Application:
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Everything a request needs is there between start-up and shut-down."""
-        async with open_resources(self.settings, route_names(self.table)) as resources:
+        async with open_resources(self.settings, route_names(self.table), self.desk) as resources:
             self.cold.state.resources = resources
             self.crowd = OpenConnections(resources.access.networks, self.settings.connections_per_network_and_worker)
             watch = resources.access.pressure.watch

@@ -173,24 +173,12 @@ def take_lock(lock_file: Path) -> int | None:
     The kernel frees the lock when the last process that has the descriptor closes it or ends, however it ends.
     """
     descriptor = _lock_file(lock_file)
-    if try_lock(descriptor):
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
-def try_lock(descriptor: int) -> bool:
-    """Lock an open file for its owner's next steps, if nobody else has; it never waits."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        return False
-    return True
-
-
-def unlock(descriptor: int) -> None:
-    """Give up the lock of an open file."""
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 def _lock_file(path: Path) -> int:

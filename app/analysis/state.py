@@ -1,8 +1,6 @@
 """What the analysis process holds: catalogue, log, store connection, and the threads that do its work."""
 
 import asyncio
-import contextlib
-import json
 import logging
 import os
 from collections.abc import Generator
@@ -14,6 +12,7 @@ from typing import Final
 from app.analysis.jobs import Jobs
 from app.analysis.overview import Overview
 from app.analysis.responses import Bodies
+from app.runtime.board import Note, unnoted
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from events.engines.duckdb import EngineLimits, EventLog
@@ -27,7 +26,6 @@ from events.writer.watermark import wait_until_written
 from experiments.catalog.reader import CatalogReader
 from experiments.program.holdout import HoldoutReports
 from experiments.readout.read import Readouts
-from kit.files import replace_file
 from kit.time import moment_of
 
 logger = logging.getLogger("resonate.analysis")
@@ -53,7 +51,8 @@ class LogState:
 class Analysis:
     """The state of the analysis process. Readouts run one at a time; the log is read beside them."""
 
-    def __init__(self, settings: Settings, connection: Connection) -> None:
+    def __init__(self, settings: Settings, connection: Connection, note: Note) -> None:
+        self.note = note
         self.settings = settings
         self.connection = connection
         self.directory = DataDirectory(settings.data)
@@ -71,9 +70,9 @@ class Analysis:
         self.log_jobs = Jobs("log", lambda: None)  # pages are short: they end by themselves
 
     @classmethod
-    async def open(cls, settings: Settings) -> "Analysis":
-        """Connect and read the catalogue's snapshot."""
-        return cls(settings, await store_connection(settings))
+    async def open(cls, settings: Settings, note: Note = unnoted) -> "Analysis":
+        """Connect and read the catalogue's snapshot; `note` tells `/readyz` what ails."""
+        return cls(settings, await store_connection(settings), note)
 
     async def written(self) -> LogState:
         """Wait (at most 1.5 s) until the log holds what is acknowledged now, then say how far it came."""
@@ -91,11 +90,9 @@ class Analysis:
         try:
             yield
         except DataDamaged as damage:
-            causes = {"causes": [f"data_damaged: {damage}"]}
-            with contextlib.suppress(OSError):  # a full disk must not hide the damage from the asker
-                replace_file(self.directory.degraded_file, json.dumps(causes).encode(), durable=False)
+            self.note("data_damaged", str(damage))
             raise
-        self.directory.degraded_file.unlink(missing_ok=True)
+        self.note("data_damaged", None)
 
     async def close(self) -> bool:
         """Stop what runs and leave the store; False where a computation does not heed the interrupt in time."""

@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -146,20 +145,18 @@ def readiness(
 
 def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str | None) -> list[Ailment]:
     """All that is not as it should be, but the store."""
-    data, now = worker.settings.data, time.time()
+    now, monotonic = time.time(), time.monotonic()
     causes = [Ailment("definitions_invalid")] if worker.catalogs.errors else []
-    with contextlib.suppress(OSError, ValueError):  # noted by the analysis: it is not asked, that would start it
-        noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
-        causes += [Ailment("data_damaged", str(each).partition(": ")[2]) for each in noted.get("causes", [])]
+    causes += worker.desk.board.causes()  # of all processes, none of which is asked
     causes += [] if worker.consent.chosen else [Ailment("consent_not_chosen")]
     causes += map(Ailment, writer)
     causes += [Ailment("model_refused", each) for each in worker.recommender.concentrated()]
     if recovery:
         causes.append(Ailment("store_salvaged", recovery))
     causes += map(Ailment, worker.access.pressure.causes)
-    if worker.access.pressure.events or REFUSED in worker.telemetry.growing(now, REFUSED_SECONDS):
+    if worker.access.pressure.events or REFUSED in worker.telemetry.growing(monotonic, REFUSED_SECONDS):
         causes.append(Ailment(REFUSED))
-    growing = worker.telemetry.growing(now)
+    growing = worker.telemetry.growing(monotonic)
     causes += [Ailment(loss) for loss in LOSSES if loss in growing]
     causes += worker.keys.listed.causes(now)
     if "untrusted_forwarding" in growing:  # maybe in another worker, which alone knows of whom
@@ -209,7 +206,7 @@ async def operations_of(worker: Resources, version: str) -> dict[str, Any]:
         "log": None if written is None else _log(written, now),
         "events": {"per_second": telemetry.arriving.per_second, **telemetry.outcomes()},
         "disk": {"free_bytes": free, "whole_bytes": whole},
-        "workers": [{"process": int(pid), "memory_bytes": held} for pid, held in telemetry.resident()],
+        "workers": [{"process": pid, "memory_bytes": held} for pid, held in telemetry.resident()],
         "streams_open": len(worker.streams.open),
         "model_version": model,
         "products_version": products,

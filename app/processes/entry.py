@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from app.runtime.board import Desk, RoleName
     from app.runtime.settings import Settings
 
 logger = logging.getLogger("resonate.trainer")
@@ -25,10 +26,14 @@ logger = logging.getLogger("resonate.trainer")
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a process of the supervisor's tree was handed: the pipe that says it is ready, and its socket if any."""
+    """What a process of the supervisor's tree was handed: the pipe that says it is ready, its socket if any, the board
+    and which of the desks of its role is its own.
+    """
 
     ready_descriptor: int
     socket_descriptor: int
+    board_descriptor: int
+    number: int
 
     @classmethod
     def read(cls, arguments: list[str]) -> "Handed":
@@ -43,6 +48,14 @@ class Handed:
         settings = Settings.model_validate_json(sys.stdin.buffer.read())
         configure_logging(process, settings.log_level, settings.log_format, settings.secrets)
         return settings
+
+    def desk(self, role: "RoleName") -> "Desk":
+        """The place of this process on the board, where it sits down. Raises BoardUnusable."""
+        from app.runtime.board import Board
+
+        desk = Board.attach(self.board_descriptor).desk(role, self.number)
+        desk.sit_down()
+        return desk
 
     def listener(self) -> socket.socket:
         """The socket that the supervisor listens on for this process."""
@@ -64,7 +77,7 @@ def work(*arguments: str) -> int:
     handed = Handed.read([*arguments])
     settings = handed.settings("worker")
     connections, streams = connection_limits(settings.max_connections, settings.max_streams)
-    application = create_app(settings.model_copy(update={"max_streams": streams}))
+    application = create_app(settings.model_copy(update={"max_streams": streams}), handed.desk("worker"))
     config = server_config(application, limit_concurrency=connections)
     server = DrainingServer(config, handed.say_ready, settings.drain_seconds)
     server.run(sockets=[handed.listener()])
@@ -122,7 +135,7 @@ async def _analyse(handed: Handed, settings: "Settings") -> bool:
     from app.analysis.state import Analysis
 
     stop = _stop_signal()
-    analysis = await Analysis.open(settings)
+    analysis = await Analysis.open(settings, handed.desk("analysis").note)
     try:
         answering = partial(calls.answer, analysis)
         await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
+from app.runtime.board import Desk
 from kit.child import Child, Terms, start_module
 
 ENTRY: Final = "app.processes.entry"  # the module of every process, which knows them by name
@@ -29,8 +30,10 @@ class ChildProcess:
     bound to the life of its parent is bound to the thread that started it.
     """
 
-    def __init__(self, role: Role) -> None:
+    def __init__(self, role: Role, desk: Desk) -> None:
+        """`desk` is its place on the board."""
         self.role = role
+        self.desk = desk
         self.ready = False
         self.ready_descriptor: int | None = None
         self.start_at: float | None = None  # monotonic time of the next start, while dead
@@ -53,13 +56,14 @@ class ChildProcess:
         self.ready = False
         self.ready_descriptor, theirs = os.pipe()
         os.set_blocking(self.ready_descriptor, False)
-        role = self.role
-        handed = [descriptor for descriptor in (theirs, role.socket_descriptor) if descriptor >= 0]
+        role, board = self.role, self.desk.board.descriptor
+        handed = [descriptor for descriptor in (theirs, role.socket_descriptor, board) if descriptor >= 0]
         try:
-            arguments = (role.name, str(theirs), str(role.socket_descriptor))
+            arguments = (role.name, *map(str, (theirs, role.socket_descriptor, board, self.desk.number)))
             self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=handed))
         finally:
             os.close(theirs)
+        self.desk.started(self._child.pid)
 
     def instruct(self, settings_json: bytes) -> None:
         """Give it its settings; a child that is gone already is noticed by `reap`."""
@@ -83,6 +87,7 @@ class ChildProcess:
         if code is None:
             return None
         self._child = None
+        self.desk.ended(code)
         if self.ready and time.monotonic() - self._ready_at >= STEADY_SECONDS:
             self._failures = 0
         delay = min(FIRST_DELAY_SECONDS * 2**self._failures, LONGEST_DELAY_SECONDS)

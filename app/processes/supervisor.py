@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import selectors
-import shutil
 import signal
 import socket
 import time
@@ -23,6 +22,7 @@ from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
+from app.runtime.board import Board
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
 from app.serving.sockets import address_of, admit_nobody, listen_unix, turn_away
@@ -80,20 +80,25 @@ class Supervisor:
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
 
-        Raises StoreFailed, DefinitionErrors, DirectoryUnusable, JournalUnusable, KeysInvalid.
+        Raises StoreFailed, DefinitionErrors, DirectoryUnusable, JournalUnusable, KeysInvalid, BoardUnusable.
         """
-        shutil.rmtree(self.directory.metrics, ignore_errors=True)  # counters begin with the service, not with a worker
+        self.board = Board.make(self.settings.workers)
+        self.desk = self.board.desk("supervisor")
+        self.desk.sit_down()
         remove_leftovers(self.directory.uploads)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
         self.audit = Audit(self.directory.root)
         self._read_keys()
         self.store = Store(self.settings, self.directory.root)
         worker = Role("worker", socket_descriptor=self.listener.fileno())
-        self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
-        self.writer = ChildProcess(Role("writer"))
-        self.analysis = ChildProcess(Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno()))
-        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS))
-        self.webhooks = [ChildProcess(Role("webhooks", ANALYSIS_NICENESS))] if self.settings.webhook_url else []
+        desk = self.board.desk
+        self.workers = [ChildProcess(worker, each) for each in self.board.desks("worker")]
+        self.writer = ChildProcess(Role("writer"), desk("writer"))
+        analysis = Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno())
+        self.analysis = ChildProcess(analysis, desk("analysis"))
+        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS), desk("trainer"))
+        webhooks = Role("webhooks", ANALYSIS_NICENESS)
+        self.webhooks = [ChildProcess(webhooks, desk("webhooks"))] if self.settings.webhook_url else []
         self.traffic = SiteTraffic(self.directory.root)
         self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
         with self._signals():

@@ -56,11 +56,6 @@ class DataDirectory:
         return self.run / "address"
 
     @property
-    def degraded_file(self) -> Path:
-        """Holds what the analysis found damaged: `{"causes": [...]}`; absent when all is well."""
-        return self.run / "degraded.json"
-
-    @property
     def log_ins_file(self) -> Path:
         """Empty; there from the first log-in on that a backend told of, so that workers ask the store for them."""
         return self.root / "log-ins"
@@ -84,11 +79,6 @@ class DataDirectory:
     def people_file(self) -> Path:
         """Who may sign in, as what, and the links that are open; for the user of the service alone."""
         return self.root / "people.json"
-
-    @property
-    def metrics(self) -> Path:
-        """The counters of this run's workers."""
-        return self.run / "metrics"
 
     @property
     def uploads(self) -> Path:

@@ -30,6 +30,7 @@ from app.limits.networks import Networks
 from app.limits.pressure import Pressure
 from app.people.file import People
 from app.people.sessions import Sessions
+from app.runtime.board import Desk
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import RATE_SECONDS, Telemetry
@@ -72,7 +73,6 @@ NETWORKS_LOOK: Final = "getting the key of today's networks"
 NETWORKS_SECONDS: Final = 10.0
 REFUSALS_SECONDS: Final = 5.0
 USES_SECONDS: Final = 2.0
-BOOKS: Final = "budgets"
 ROOM_SECONDS: Final = 0.5
 AHEAD_SECONDS: Final = (4.0, 4.0, 4.0)  # of the budgets of CPU time, bytes and events
 
@@ -114,6 +114,7 @@ class Resources:
     """The typed state of one worker."""
 
     settings: Settings
+    desk: Desk
     catalogs: CatalogReader
     connection: Connection
     stream: Stream
@@ -228,8 +229,8 @@ class Resources:
 
 
 @contextlib.asynccontextmanager
-async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGenerator[Resources]:
-    """Opens everything a worker needs; `routes` are the names its telemetry counts by.
+async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) -> AsyncGenerator[Resources]:
+    """Opens everything a worker needs; `routes` are the names its telemetry counts by, `desk` its place on the board.
 
     Twice a second newer definitions and a newer model are looked for, and swapped in as a whole.
     """
@@ -238,8 +239,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
-        telemetry = stack.enter_context(contextlib.closing(Telemetry(directory.metrics, routes)))
-        books = stack.enter_context(contextlib.closing(Books(directory.metrics / BOOKS)))
+        telemetry, books = Telemetry(desk, routes), Books(desk.board)
         scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
         reads = SharedReads(connection)
@@ -282,6 +282,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         following.start(networks.look, NETWORKS_LOOK)
         yield Resources(
             settings=settings,
+            desk=desk,
             catalogs=catalogs,
             connection=connection,
             stream=stream,
@@ -322,15 +323,9 @@ def _day(timezone: str, quarter: int) -> int:
 
 
 def counting(
-    stack: contextlib.AsyncExitStack,
-    stream: Stream,
-    catalogs: CatalogReader,
-    telemetry: Telemetry,
-    scrubber: Scrubber,
+    stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader, telemetry: Telemetry, scrubber: Scrubber
 ) -> tuple[Refusals, IntakeTold]:
-    """What counts answers to those who refuse, and events that were not taken as they were sent; both tell at the end
-    too.
-    """
+    """What counts answers to those who refuse, and events not taken as they were sent; both tell at the end too."""
 
     def zone() -> ZoneInfo:
         return ZoneInfo(catalogs.catalog.shop.timezone)

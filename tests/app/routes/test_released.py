@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import count
@@ -75,7 +76,7 @@ def world(worker: OneWorker) -> Iterator[World]:
             if name.startswith(("app.delivery.", "app.intake.", "app.management.", "app.routes.")) and hasattr(
                 module, "time"
             ):
-                patched.setattr(module, "time", SimpleNamespace(time=standing.time))
+                patched.setattr(module, "time", SimpleNamespace(time=standing.time, monotonic=time.monotonic))
         patched.setattr("app.intake.tracking.now_us", standing.now_us)
         yield standing
 
@@ -229,9 +230,8 @@ def test_health_tells_pages_codes_and_a_secret_key_what_they_mean(tmp_path: Path
             worker.keeper.errors += (DefinitionError(f"hidden-{number}.yaml", 1, "name", "is secret"),)
         data = worker.settings.data
         write_keeper_state(CatalogPaths(data), KeeperState(errors=worker.keeper.errors, since=NOW))
-        (data / "run" / "degraded.json").write_text(
-            '{"causes": ["data_damaged: part 7", "data_damaged: paused", "data_damaged: draft"]}'
-        )
+        for role, named in (("supervisor", "part 7"), ("writer", "paused"), ("analysis", "draft")):
+            worker.board.desk(role).note("data_damaged", named)
         worker.app.cold.state.resources.catalogs.poll()
         told, known = anyone.get("/readyz").json(), backend.get("/readyz").json()
         assert told["degraded"] == ["definitions_invalid", "data_damaged", "data_damaged: paused", "data_damaged"]
