@@ -168,6 +168,7 @@ class Application:
         self.deadlines = Deadlines()
         self.table = path_table()
         self.cold = cold_application(pages=settings.dashboard == "on")
+        self.cold.state.draining = False
         self.crowd: OpenConnections | None = None
         self.streams: Streams | None = None
         self._dispatch: Dispatch[Resources] | Prefixed | None = None
@@ -182,12 +183,18 @@ class Application:
         """The protocol's short way to what is served, which a connection looks up once."""
         return None if self._dispatch is None else self._dispatch.answer_whole
 
+    def drain(self) -> None:
+        """From now on probes are told to send nobody more; all else is answered as before."""
+        self.cold.state.draining = True
+
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Everything a request needs is there between start-up and shut-down."""
         async with open_resources(self.settings, route_names(self.table), self.desk, self.line) as resources:
             self.cold.state.resources = resources
-            self.crowd = OpenConnections(resources.access.networks, self.settings.connections_per_network_and_worker)
+            each = self.settings.connections_per_network_and_worker
+            self.crowd = OpenConnections(resources.access.networks, each, note=resources.desk.note)
+            self.deadlines.watchers.append(self.crowd.watch)
             watch = resources.access.pressure.watch
             self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
             self.streams = resources.streams

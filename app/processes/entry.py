@@ -28,12 +28,14 @@ logger = logging.getLogger("resonate.trainer")
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a process of the supervisor's tree was handed: the pipe that says it is ready, its socket if any, the board
-    and which of the desks of its role is its own, and its line to the supervisor if any.
+    """What a process of the supervisor's tree was handed: the pipe that says it is ready, its socket and the pipe that
+    ends when the service does, if any (else −1), the board and which of the desks of its role is its own, and its line
+    to the supervisor if any.
     """
 
     ready_descriptor: int
     socket_descriptor: int
+    ending_descriptor: int
     board_descriptor: int
     number: int
     line_descriptor: int
@@ -74,17 +76,17 @@ def work(*arguments: str) -> int:
     """One HTTP worker: serves until SIGTERM or SIGINT, then drains."""
     # The supervisor loads the definitions while this process imports; only then are the settings read.
     from app.control.line import Line
-    from app.limits.connections import connection_limits
     from app.main import create_app
     from app.serving.server import DrainingServer, server_config
 
     handed = Handed.read([*arguments])
     settings = handed.settings("worker")
-    connections, streams = connection_limits(settings.max_connections, settings.max_streams)
-    settings = settings.model_copy(update={"max_streams": streams})
-    application = create_app(settings, handed.desk("worker"), Line(handed.line_descriptor))
-    config = server_config(application, limit_concurrency=connections)
-    server = DrainingServer(config, handed.say_ready, settings.drain_seconds)
+    config = server_config(
+        create_app(settings, handed.desk("worker"), Line(handed.line_descriptor)),
+        limit_concurrency=settings.max_connections,
+        timeout_keep_alive=settings.keep_alive_seconds,
+    )
+    server = DrainingServer(config, handed.say_ready, settings.drain_seconds, handed.ending_descriptor)
     server.run(sockets=[handed.listener()])
     return 0 if server.started else 1
 

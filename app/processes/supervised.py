@@ -18,7 +18,8 @@ STEADY_SECONDS: Final = 1.0  # a child that was ready this long is a healthy one
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a child is for: its name among the entries, its niceness, the socket it is handed (−1 for none).
+    """What a child is for: its name among the entries, its niceness, and what it is handed (−1 for none): a socket to
+    listen on, and the pipe that ends when the service does.
 
     One that follows `topics` is told of them by a line of its own, over which it asks too.
     """
@@ -26,6 +27,7 @@ class Role:
     name: str
     niceness: int = 0
     socket_descriptor: int = -1
+    ending_descriptor: int = -1
     module: str = ENTRY
     topics: tuple[str, ...] = ()
 
@@ -65,10 +67,11 @@ class ChildProcess:
         role, board = self.role, self.desk.board.descriptor
         self.line, end = socket.socketpair() if role.topics else (None, None)
         line = -1 if end is None else end.fileno()
-        handed = [descriptor for descriptor in (theirs, role.socket_descriptor, board, line) if descriptor >= 0]
+        handed = (theirs, role.socket_descriptor, role.ending_descriptor, board)
+        passed = [descriptor for descriptor in (*handed, line) if descriptor >= 0]
         try:
-            arguments = (role.name, *map(str, (theirs, role.socket_descriptor, board, self.desk.number, line)))
-            self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=handed))
+            arguments = (role.name, *map(str, (*handed, self.desk.number, line)))
+            self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=passed))
         finally:
             os.close(theirs)
             if end is not None:

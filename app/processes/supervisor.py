@@ -22,6 +22,8 @@ from app.control.switchboard import Switchboard
 from app.http.access import configured_keys
 from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
+from app.processes.draining import WORKER_GRACE_SECONDS, WRITER_SECONDS, LameDuck, end_all, longest_stop_seconds
+from app.processes.notify import Notifier
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
 from app.processes.upkeep import Upkeep
@@ -47,8 +49,6 @@ NO_CONSENT_CHOSEN: Final = (
 )
 ALL_TOPICS: Final = ("state", "phases", "catalogue")
 TICK_SECONDS: Final = 0.25
-WRITER_SECONDS: Final = 1.5  # from SIGTERM to the end of writer and analysis
-WORKER_GRACE_SECONDS: Final = 0.5  # beyond the drain, for closing what a worker holds
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ANALYSIS_NICENESS: Final = 10
 TRAINER_NICENESS: Final = 15
@@ -68,13 +68,14 @@ class Supervisor:
         directory: DataDirectory,
         listener: socket.socket,
         announcer: Announcer = Announcer(),  # noqa: B008 - frozen
+        notifier: Notifier | None = None,
     ) -> None:
         self.settings = settings
         self.announcer = announcer
+        self.notifier = notifier or Notifier()
         self.directory = directory  # claimed already: a second instance must fail before it loads all this
         self.listener = listener
         self.selector = selectors.DefaultSelector()
-        self.ending = False
         self.announced = False
         self.listening = False  # for the first call of the analysis
 
@@ -93,7 +94,8 @@ class Supervisor:
         self._read_keys()
         self.store = Store(self.settings, self.directory.root)
         self.switchboard = Switchboard(self.selector, lambda order: carried_out(self.keeper, self.audit, order))
-        worker = Role("worker", socket_descriptor=self.listener.fileno(), topics=("state", "catalogue"))
+        self.lame_duck = LameDuck(self.settings.lame_duck_seconds)
+        worker = Role("worker", 0, self.listener.fileno(), self.lame_duck.told_by, topics=("state", "catalogue"))
         desk = self.board.desk
         self.workers = [ChildProcess(worker, each) for each in self.board.desks("worker")]
         self.writer = ChildProcess(Role("writer"), desk("writer"))
@@ -107,7 +109,7 @@ class Supervisor:
         with self._signals():
             try:
                 self._start()
-                while not self.ending:
+                while not self.lame_duck.over:
                     self._step()
                 return 0
             finally:
@@ -192,8 +194,10 @@ class Supervisor:
 
     def _step(self) -> None:
         """Wait for something to happen, at most one tick, and see to everything."""
-        for key, _ in self.selector.select(TICK_SECONDS):
+        for key, _ in self.selector.select(self.lame_duck.patience(TICK_SECONDS)):
             key.data()
+        if self.lame_duck.begun and self.notifier.stopping():
+            logger.info("the service ends: within %g s at the latest", longest_stop_seconds(self.settings))
         self._reap()
         self._start_due()
         self.store.watch()
@@ -204,6 +208,14 @@ class Supervisor:
         if self.key_list is not None and self.key_list.poll():
             self._report_keys(self.key_list.problems)
             self.upkeep.told("keys", self.key_list.not_kept)
+        self.notifier.look(self._causes, healthy=True)
+
+    def _causes(self) -> Sequence[str]:
+        """What is not as it should be, by what the supervisor itself sees and by the board."""
+        keys = self.key_list is not None and self.key_list.problems
+        own = {"definitions_invalid": self.keeper.errors, "keys_invalid": keys, self.store.cause: self.store.cause}
+        told = [cause for cause, holds in own.items() if cause and holds]
+        return tuple(dict.fromkeys([*told, *(each.code for each in self.board.causes())]))
 
     def _launch(self, child: ChildProcess) -> None:
         child.start()
@@ -285,6 +297,7 @@ class Supervisor:
         if self.settings.dashboard == "on":
             self._invite(self.settings.public_url or address)
         self.announcer.say("ready", address=address)
+        self.notifier.ready(self._causes)
 
     def _invite(self, address: str) -> None:
         """Say where the first admin signs in, while there is nobody; never logged. Nothing of the service waits for it.
@@ -312,25 +325,21 @@ class Supervisor:
 
     def _stop(self) -> None:
         """End the tree: workers drain, then the writer writes what is left, then the store."""
+        self.lame_duck.tell()
+        self.notifier.stopping()
         admit_nobody(self.listener)
         self.listener.close()
-        deadline = time.monotonic() + self.settings.drain_seconds + WORKER_GRACE_SECONDS
-        self._end(self.workers, deadline)
+        end_all(self.workers, self.settings.drain_seconds + WORKER_GRACE_SECONDS)
         self.switchboard.close()
         self.analysis_listener.close()
         self.traffic.close()
-        self._end([self.writer, self.analysis, self.trainer, *self.webhooks], time.monotonic() + WRITER_SECONDS)
+        end_all([self.writer, self.analysis, self.trainer, *self.webhooks], WRITER_SECONDS)
         self.store.stop()
         self.directory.analysis_socket.unlink(missing_ok=True)
         self.directory.orders_socket.unlink(missing_ok=True)
         self.upkeep.forget(self.directory.address_file)
         self.selector.close()
-
-    def _end(self, children: list[ChildProcess], deadline: float) -> None:
-        for child in children:
-            child.send(signal.SIGTERM)
-        for child in children:
-            child.wait(deadline)
+        self.lame_duck.close()
 
     @contextlib.contextmanager
     def _signals(self) -> Generator[None]:
@@ -354,7 +363,7 @@ class Supervisor:
             theirs.close()
 
     def _end_on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.ending = True
+        self.lame_duck.signal(serving=self.announced)
 
 
 async def forget_erased(settings: Settings) -> None:

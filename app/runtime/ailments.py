@@ -24,6 +24,7 @@ OwnCause = Literal[
     "key_expires",
     "proxies_not_trusted",
     "cookie_domain",
+    "connections_exhausted",
 ]
 AilmentCode: TypeAlias = StoreCause | OwnCause
 
@@ -185,6 +186,10 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     "proxies_not_trusted": (
         "A proxy forwards requests and is not trusted: all visitors look like one network and share one limit.",
         "set RESONATE_TRUSTED_PROXIES to its address",
+    ),
+    "connections_exhausted": (
+        "All connections that a worker may keep open are in use, and none of them is idle: further ones are refused.",
+        "see who opens them; RESONATE_MAX_CONNECTIONS and the limit of open files (docs/probes.md) say how many may be",
     ),
     "cookie_domain": (
         "Pages are reached by a host that is no part of cookie_domain, so each host has visitors of its own.",

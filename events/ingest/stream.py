@@ -115,6 +115,19 @@ class Stream:
             own.setdefault(lane, []).append(record)
         return [(commits[lane], each) for lane, each in own.items()]
 
+    async def check(self, timeout_seconds: float) -> None:
+        """Returns where an event of a backend would be stored now; raises StoreUnavailable, at the latest then.
+
+        The store is asked to take nothing, as it is to take events; one that is known to be away is not asked.
+        """
+        cause = self.state.cause or self._refused.get(Authority.BACKEND)
+        if cause is not None:
+            raise StoreUnavailable(cause)
+        if not self._commits:
+            self._commits = self._lanes()
+        checks = [commit.would_store(timeout_seconds) for commit in self._commits[::2]]  # of backends
+        await asyncio.gather(*checks)
+
     @property
     def state(self) -> StreamState:
         """What `/readyz` and `/metrics` report about the log's ingest."""
