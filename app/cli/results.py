@@ -236,7 +236,7 @@ def verify(
     """Check every part of the log against its digest; exit code 1 when one is damaged."""
     from events.log.verify import verify_log
 
-    settings = environment_settings()
+    settings = environment_settings(writes=set_aside is not None)
     if not settings.data.is_dir():
         raise Refused(f"there is no data directory {settings.data}; set RESONATE_DATA to the one to verify")
     if set_aside is not None:

@@ -50,6 +50,7 @@ def serve(  # noqa: PLR0913 (one parameter per option of the command)
     (docs/settings.md)."""
     from app.limits.connections import TooFewFiles, connection_limits
     from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
+    from app.runtime.format import FormatRefused, note_format
     from app.runtime.logs import configure_logging
     from app.runtime.settings import unknown_variables
     from app.serving.sockets import CannotListen, listen
@@ -57,7 +58,7 @@ def serve(  # noqa: PLR0913 (one parameter per option of the command)
 
     announcer = Announcer.of(announce)
     options = {"host": host, "port": port, "workers": workers, "data": data, "definitions": definitions}
-    settings = environment_settings(settings_file, **options)
+    settings = environment_settings(writes=True, settings_file=settings_file, **options)
     for warning in unknown_variables(os.environ):
         complain(f"warning: {warning}")
     if settings.definitions.is_dir() and not any(settings.definitions.glob("*.y*ml")):
@@ -68,8 +69,9 @@ def serve(  # noqa: PLR0913 (one parameter per option of the command)
         connections, streams = connection_limits(settings.max_connections, settings.max_streams)
         directory.make(group_reads=settings.data_group)
         directory.claim()
+        note_format(directory.root)
         listener = listen(settings.host, settings.port)
-    except (DirectoryInUse, DirectoryUnusable, CannotListen, TooFewFiles) as error:
+    except (DirectoryInUse, DirectoryUnusable, FormatRefused, CannotListen, TooFewFiles) as error:
         announcer.say("refused", by=type(error).__name__)
         raise Refused(str(error)) from None
 
@@ -113,7 +115,7 @@ def start(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Start a draft, once its files pass `check`. It outranks the file until the file says running."""
     from experiments.catalog.check import start_mistakes
 
-    settings = environment_settings()
+    settings = environment_settings(writes=True)
     mistakes = start_mistakes(settings.definitions, settings.data, key, datetime.now(UTC))
     if mistakes:
         raise Refused("\n".join((*mistakes, f"{key} is not started: mend the files first")))
@@ -168,7 +170,7 @@ def preview(
     key, _, name = variant.partition(":")
     if not name:
         raise Refused(f"{variant!r}: it must name an experiment and its variant, as KEY:VARIANT")
-    data = environment_settings().data
+    data = environment_settings(writes=True).data
     try:
         with_parameter(url, "resonate_preview", "")
     except ValueError as error:
@@ -227,7 +229,7 @@ def _order(key: str, action: Action, reason: str | None, as_json: bool, variant:
     from experiments.catalog.overrides import OverrideRefused
     from experiments.catalog.reader import CatalogReader, NoCatalog
 
-    directory = DataDirectory(environment_settings().data.absolute())
+    directory = DataDirectory(environment_settings(writes=True).data.absolute())
     data = directory.root
     line = line_of(Actor.at_the_command_line(), action, key, reason=checked_reason(reason))
     asked = OrderAsked(key, action, line, variant)

@@ -22,7 +22,7 @@ from pydantic import (
     field_validator,
 )
 
-from app.runtime.sources import Known, Told, shown_sources, strangers, told_settings
+from app.runtime.sources import GivenValue, SettingNames, shown_sources, strangers, told_settings
 from app.runtime.webhook_addresses import Receiver, each_a_receiver, receiver
 
 if TYPE_CHECKING:
@@ -329,7 +329,7 @@ class Settings(BaseModel):
 
 
 SEVERAL: Final = {name for name, field in Settings.model_fields.items() if field.default == ()}
-KNOWN: Final = Known(tuple(Settings.model_fields), SECRET_FIELDS, SECRET_FIELDS & SEVERAL)
+KNOWN: Final = SettingNames(tuple(Settings.model_fields), SECRET_FIELDS, SECRET_FIELDS & SEVERAL)
 
 
 def load_settings(environment: Mapping[str, str], **options: Any) -> Settings:
@@ -351,7 +351,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return strangers(KNOWN, environment)
 
 
-def _loaded(environment: Mapping[str, str], options: Mapping[str, Any]) -> tuple[Settings, Mapping[str, Told]]:
+def _loaded(environment: Mapping[str, str], options: Mapping[str, Any]) -> tuple[Settings, Mapping[str, GivenValue]]:
     told, problems = told_settings(KNOWN, environment, options)
     try:
         settings = Settings.model_validate({name: each.value for name, each in told.items()})
@@ -363,7 +363,7 @@ def _loaded(environment: Mapping[str, str], options: Mapping[str, Any]) -> tuple
     raise SettingsError(problems)
 
 
-def _problem(told: Mapping[str, Told], details: "ErrorDetails") -> str:
+def _problem(told: Mapping[str, GivenValue], details: "ErrorDetails") -> str:
     """A value that cannot be used, in words: who told it, what is wrong, what would be right."""
     field = str(details["loc"][0])
     message = details["msg"].removeprefix("Value error, ").replace("Input should", "it should")

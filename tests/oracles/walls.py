@@ -70,6 +70,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "app/serving",
         "app/setup",
         "app/tag",
+        "events",
         "events/engines",
         "events/log",
         "events/parts",
