@@ -118,7 +118,7 @@ async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], No
         if settings.redis_url is None:  # the embedded store has no other user
             return await run_writer(connection, settings.data, options, stop)
         owner = Owner.of(settings.data, os.getppid())
-        fenced = replace(options, owner=owner.log)
+        fenced = replace(options, owner=owner.run)
         await while_owner(Lease(connection, owner), lambda: run_writer(connection, settings.data, fenced, stop), stop)
     finally:
         await connection.close()

@@ -61,7 +61,7 @@ async def settle_format(client: Client, release: Release | None = None) -> None:
     The number never falls. Raises StoreRefused for a store whose format this release may not read or write.
     """
     release = release or this_release()
-    fields: Mapping[bytes, bytes] = await client.execute_command("HGETALL", FORMAT)
+    fields: Any = await client.execute_command("HGETALL", FORMAT)
     try:
         found = Format.of_fields(fields) if fields else None
     except ValueError as error:

@@ -40,7 +40,7 @@ class WriterOptions:
 
     A part is cut `cut_seconds` after its first event came, or at `cut_events`. `retention_days` None keeps everything.
     `grace_seconds` is how long parts that a merge replaced stay, for readers that have them open. `reach` is called
-    at the crash points, `now` gives the time in seconds since 1970. `owner` is the data directory's identity where
+    at the crash points, `now` gives the time in seconds since 1970. `owner` is the run that holds the lease where
     other services reach the store.
     """
 
