@@ -18,6 +18,8 @@ from app.runtime.data_directory import DataDirectory
 from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from events.causes import StoreCause
+from events.parts.manifest import LOG
+from events.parts.standing import torn_parts
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
 from events.store.memory import StoreMemory, read_memory
@@ -151,6 +153,8 @@ def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str |
     with contextlib.suppress(OSError, ValueError):  # noted by the analysis: it is not asked, that would start it
         noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
         causes += [Ailment("data_damaged", str(each).partition(": ")[2]) for each in noted.get("causes", [])]
+    with contextlib.suppress(OSError, ValueError):
+        causes += [Ailment("copy_torn", gap.told) for gap in torn_parts(data / LOG)]
     causes += [] if worker.consent.chosen else [Ailment("consent_not_chosen")]
     causes += map(Ailment, writer)
     causes += [Ailment("model_refused", each) for each in worker.recommender.concentrated()]
