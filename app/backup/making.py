@@ -97,9 +97,9 @@ def _check(data: Path, destination: Path) -> None:
 def _made(settings: Settings, destination: Path, began: datetime, *, with_keys: bool) -> BackupManifest:
     data, target = settings.data.absolute(), destination / DATA
     taken = asyncio.run(take_stream(settings.model_copy(update={"data": data}), destination / REST))
-    log = copy_log(data / LOG, target / LOG)
+    log = copy_log(data, target)
     files = {f"{REST}/{shard}": rest.content for shard, rest in taken.rests.items()}
-    files |= {f"{DATA}/{LOG}/{name}": content for name, content in log.files.items()}
+    files |= {f"{DATA}/{name}": content for name, content in log.files.items()}
     for name, content in _small(data, target, OF_THE_RUN if with_keys else OF_THE_RUN | KEYS):
         files[f"{DATA}/{name}"] = content
     if settings.erasure_journal is not None:  # last, so that who is erased in the tombstones is in it too

@@ -11,7 +11,6 @@ from app.backup.manifest import DATA, JOURNAL, REST, BackupManifest, BackupUnusa
 from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
 from events.log.copying import make_digests
 from events.log.verify import LogReport, verify_log
-from events.parts.manifest import LOG
 from events.privacy.journal import Erasure, ErasureJournal, JournalUnusable, erase_again
 from events.writer.rest import RestUnreadable, write_rest
 from kit.files import content_of, copy_file, remove_leftovers, sync, sync_tree, temporary_path
@@ -31,7 +30,19 @@ class Restored:
 
     `events` of the stream's rest became parts; so many ids were `erased_again`. `erasures_known_until` is None where a
     journal knows them all.
-    """For a machine."""
+    """
+
+    data: str
+    backup: str
+    made_at: str
+    events: int
+    erased_again: int
+    erasures_known_until: str | None
+    with_keys: bool
+    log: LogReport
+
+    def as_json(self) -> dict[str, Any]:
+        """For a machine."""
         return {**{name: value for name, value in asdict(self).items() if name != "log"}, "log": self.log.as_json()}
 
 
@@ -108,7 +119,7 @@ def _written(
             events += write_rest(draft, shard, path, now_us())
     except RestUnreadable as error:
         raise RestoreRefused(f"{source}: {error}; nothing was restored") from None
-    make_digests(draft / LOG)
+    make_digests(draft)
     sync_tree(draft)
     return events, again
 

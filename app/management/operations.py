@@ -18,7 +18,6 @@ from app.runtime.data_directory import DataDirectory
 from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from events.causes import StoreCause
-from events.parts.manifest import LOG
 from events.parts.standing import torn_parts
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
@@ -154,7 +153,7 @@ def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str |
         noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
         causes += [Ailment("data_damaged", str(each).partition(": ")[2]) for each in noted.get("causes", [])]
     with contextlib.suppress(OSError, ValueError):
-        causes += [Ailment("copy_torn", gap.told) for gap in torn_parts(data / LOG)]
+        causes += [Ailment("copy_torn", gap.told) for gap in torn_parts(data)]
     causes += [] if worker.consent.chosen else [Ailment("consent_not_chosen")]
     causes += map(Ailment, writer)
     causes += [Ailment("model_refused", each) for each in worker.recommender.concentrated()]

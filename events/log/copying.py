@@ -9,7 +9,7 @@ from typing import Final
 from events.log.verify import FOLDER
 from events.parts.digests import write_digests
 from events.parts.ledger import LEDGER
-from events.parts.manifest import MANIFEST_SUFFIX, FolderListing, Found
+from events.parts.manifest import LOG, MANIFEST_SUFFIX, FolderListing, Found
 from events.parts.part import Contents, DataDamaged, Part, PartListing, Survey
 from kit.files import Content, content_of, copy_file, link_file, read_or_none, recording
 
@@ -24,7 +24,7 @@ class LogRestless(Exception):
 
 @dataclass(slots=True)
 class CopiedLog:
-    """What was copied: each file by its name below the log's folder, with its content; and how far the log goes.
+    """What was copied: each file by its name in the data directory, with its content; and how far the log goes.
 
     `damages` is what is wrong with it, by name: the copy has everything else.
     """
@@ -39,17 +39,17 @@ class CopiedLog:
         return {part.shard: part for part in self.parts}
 
 
-def copy_log(log: Path, target: Path) -> CopiedLog:
-    """Copy what a log holds into a folder that is not there yet. Raises LogRestless, OSError.
+def copy_log(data: Path, target: Path) -> CopiedLog:
+    """Copy what the log of a data directory holds to where there is none yet. Raises LogRestless, OSError.
 
     A part that is linked is not read; its size is compared. One that a merge replaced meanwhile: all is listed anew,
     and what was copied already stays.
     """
-    listing, copied = PartListing(log), CopiedLog()
+    listing, copied = PartListing(data / LOG), CopiedLog()
     for _ in range(MOST_LISTINGS):
         found = listing.survey()
         try:
-            live = dict(_files(log, found))
+            live = dict(_files(data, found))
             for name, source in live.items():
                 if name not in copied.files:
                     copied.files[name] = _copied(source.path, target / name, source.known)
@@ -61,7 +61,7 @@ def copy_log(log: Path, target: Path) -> CopiedLog:
         for name, source in live.items():
             if source.known not in (None, copied.files[name]):
                 copied.damages[source.path.name] = NOT_THAT
-        _copy_ledger(log, target, copied)
+        _copy_ledger(data, target, copied)
         return copied
     raise LogRestless(f"the log changed {MOST_LISTINGS} times while it was listed; try again")
 
@@ -74,25 +74,26 @@ class _Source:
     known: Content | None = None
 
 
-def _files(log: Path, found: Survey) -> Iterator[tuple[str, _Source]]:
-    """What the log consists of, by its name below the log's folder; of damaged parts what there is."""
+def _files(data: Path, found: Survey) -> Iterator[tuple[str, _Source]]:
+    """What the log consists of, by its name in the data directory; of damaged parts what there is."""
+    log = data / LOG
     for part in found.parts:
-        yield _named(log, part.path, Content(part.bytes, part.sha256))
-        yield _named(log, part.path.with_suffix(MANIFEST_SUFFIX))
+        yield _named(data, part.path, Content(part.bytes, part.sha256))
+        yield _named(data, part.path.with_suffix(MANIFEST_SUFFIX))
     damaged = {damage.name for damage in found.damages}
     for file in FolderListing(log).files() if damaged else ():
         if file.data.name in damaged:
-            yield from (_named(log, path) for path in _there(file))
+            yield from (_named(data, path) for path in _there(file))
     for pattern in ASIDE:
-        yield from (_named(log, path) for path in sorted(log.glob(pattern)))
+        yield from (_named(data, path) for path in sorted(log.glob(pattern)))
 
 
 def _there(file: Found) -> Iterator[Path]:
     yield from (path for path in (file.data, file.manifest) if path.exists())
 
 
-def _named(log: Path, path: Path, known: Content | None = None) -> tuple[str, _Source]:
-    return path.relative_to(log).as_posix(), _Source(path, known)
+def _named(data: Path, path: Path, known: Content | None = None) -> tuple[str, _Source]:
+    return path.relative_to(data).as_posix(), _Source(path, known)
 
 
 def _copied(source: Path, target: Path, known: Content | None) -> Content:
@@ -111,19 +112,20 @@ def _leave_out(copied: CopiedLog, target: Path, names: Collection[str]) -> None:
         (target / name).unlink()
 
 
-def _copy_ledger(log: Path, target: Path, copied: CopiedLog) -> None:
+def _copy_ledger(data: Path, target: Path, copied: CopiedLog) -> None:
     """The ledger goes last: of what it says is gone by then, readers pass over what was copied."""
-    content = read_or_none(log / LEDGER)
+    name = f"{LOG}/{LEDGER}"
+    content = read_or_none(data / name)
     if content is not None:
-        with recording(target / LEDGER) as file:
+        with recording(target / name) as file:
             file.write(content)
-        copied.files[LEDGER] = file.content
+        copied.files[name] = file.content
 
 
-def make_digests(log: Path) -> None:
+def make_digests(data: Path) -> None:
     """Make the digests beside each part, which no copy has, because they can be made again. Raises OSError."""
     contents = Contents()
-    for part in PartListing(log).survey().parts:
+    for part in PartListing(data / LOG).survey().parts:
         with suppress(DataDamaged):
             if not part.digests.exists():
                 write_digests(part.digests, contents.digests(part))

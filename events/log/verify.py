@@ -101,7 +101,7 @@ def set_aside(data: Path, name: str, now: datetime) -> Loss:
     """
     log = data / LOG
     damage = next((damage for damage in verify_log(data).damages if damage.name == name), None)
-    torn = next((gap for gap in torn_parts(log) if gap.name == name), None)
+    torn = next((gap for gap in torn_parts(data) if gap.name == name), None)
     part = part_name(name.removesuffix(DATA_SUFFIX)) if torn is None else PartName(torn.shard, torn.low, torn.high, 0)
     if part is None or damage is None:
         raise NotDamaged(f"{name} is not a damaged part of the log; `resonate verify` names those that are")

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from events.parts.ledger import Dropped, read_dropped
-from events.parts.manifest import FolderListing, Found, PartName
+from events.parts.manifest import LOG, FolderListing, Found, PartName
 
 
 class Gap(NamedTuple):
@@ -65,8 +65,9 @@ def gaps(dropped: Dropped, shard: int, standing: Sequence[Found]) -> Iterator[Ga
         expected = max(expected, dropped.after(shard, name.high + 1))
 
 
-def torn_parts(log: Path) -> list[Gap]:
-    """The parts that the store of a log names and the log lacks. One file is read where there are none."""
+def torn_parts(data: Path) -> list[Gap]:
+    """The parts that a store names and the log of a data directory lacks. One file is read where there are none."""
+    log = data / LOG
     dropped = read_dropped(log)
     if not dropped.torn:
         return []
