@@ -63,6 +63,7 @@ def restore_backup(source: Path, data: Path, journals: Sequence[Path], progress:
     lock = _claimed(data)
     draft = temporary_path(data / "restored")
     try:
+        draft.mkdir(mode=0o700)
         events, again = _written(source, manifest, draft, (erasures, progress))
         for path in sorted(draft.iterdir(), key=lambda path: (path.is_dir(), path.name)):  # the log after who is erased
             path.rename(data / path.name)

@@ -30,8 +30,9 @@ class Gap(NamedTuple):
         if not self.torn:
             return "the file is missing"
         return (
-            f"the store names parts up to {self.high}, the log ends at {self.low - 1}: the two are of different"
-            " moments, as in a copy made while the service ran"
+            f"the store names parts up to {self.high}, the log "
+            + (f"ends at {self.low - 1}" if self.low else "has none")
+            + ": the two are of different moments, as in a copy made while the service ran"
         )
 
     @property
