@@ -25,8 +25,10 @@ from app.backup.manifest import (
     write_backup,
 )
 from app.backup.stream import StreamAway, Taken, take_stream
+from app.runtime.format import check_format
 from app.runtime.settings import Settings
 from events.deletes.tombstones import read_tombstones
+from events.format import UNMARKED
 from events.log.copying import CopiedLog, LogRestless, copy_log
 from events.log.verify import Damage
 from events.parts.manifest import LOG
@@ -110,7 +112,7 @@ def _made(settings: Settings, destination: Path, began: datetime, *, with_keys: 
     manifest = BackupManifest(
         format=FORMAT,
         version=version("resonate"),
-        data_format=1,
+        data_format=check_format(data) or UNMARKED,
         began_at=iso(began),
         made_at=iso(datetime.now(UTC)),
         shards=_ends(taken, log),

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 import msgspec
 
+from events.format import Format, this_release
 from events.log.verify import Damage
 from kit.files import Content, content_of, read_or_none, replace_file
 
@@ -61,12 +62,12 @@ class BackupManifest(msgspec.Struct, frozen=True, kw_only=True):
     """The whole of a backup. Times are ISO 8601; `began_at` is when it was begun, and until when erasures are known.
 
     `files` are all but the manifest, by their names in the backup; `damages` is what was wrong with the log already.
-    `data_format` is the number of the data directory's format.
+    `data_format` is that of the data directory.
     """
 
     format: int
     version: str
-    data_format: int
+    data_format: Format
     began_at: str
     made_at: str
     shards: dict[int, ShardEnd]
@@ -134,6 +135,9 @@ def read_backup(folder: Path) -> BackupManifest:
         manifest = msgspec.convert(told, BackupManifest, strict=False)
     except (msgspec.MsgspecError, UnicodeError) as error:
         raise BackupUnusable(f"{folder / MANIFEST} is not what `resonate backup` writes: {error}") from None
+    refusal = this_release().refusal(f"the data in {folder}", manifest.data_format, writes=False)
+    if refusal is not None:
+        raise BackupUnusable(refusal)
     for name in manifest.files:
         path = PurePosixPath(name)
         if path.is_absolute() or ".." in path.parts or not path.parts:

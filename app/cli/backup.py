@@ -105,7 +105,7 @@ def verify(
         return
     from events.log.verify import verify_log
 
-    settings = environment_settings()
+    settings = environment_settings(writes=set_aside is not None)
     if not settings.data.is_dir():
         raise Refused(f"there is no data directory {settings.data}; set RESONATE_DATA to the one to verify")
     if set_aside is not None:

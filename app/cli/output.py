@@ -40,13 +40,19 @@ def checked_reason(reason: str | None) -> str | None:
     return reason
 
 
-def environment_settings(**given: Any) -> "Settings":
-    """The settings of the environment with the command's own options (None is not given). Raises Refused."""
+def environment_settings(*, writes: bool = False, **given: Any) -> "Settings":
+    """The settings of the environment with the command's own options (None is not given).
+
+    Raises Refused, also for a data directory in a format that this release may not read, or not write where the
+    command `writes`.
+    """
+    from app.runtime.format import FormatRefused, check_format
     from app.runtime.settings import SettingsError, load_settings
 
     try:
         settings = load_settings(os.environ, **{name: value for name, value in given.items() if value is not None})
-    except SettingsError as error:
+        check_format(settings.data, writes=writes)
+    except (SettingsError, FormatRefused) as error:
         raise Refused(str(error)) from None
     keep_private(group_reads=settings.data_group)
     return settings

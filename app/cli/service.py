@@ -46,13 +46,15 @@ def serve(
 ) -> None:
     """Run the service until SIGTERM or Ctrl-C; the other settings are RESONATE_* variables (docs/settings.md)."""
     from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
+    from app.runtime.format import FormatRefused, note_format
     from app.runtime.logs import configure_logging
     from app.runtime.settings import unknown_variables
     from app.serving.sockets import CannotListen, listen
     from kit.announced import Announcer
 
     announcer = Announcer.of(announce)
-    settings = environment_settings(host=host, port=port, workers=workers, data=data, definitions=definitions)
+    given = {"host": host, "port": port, "workers": workers, "data": data, "definitions": definitions}
+    settings = environment_settings(writes=True, **given)
     for warning in unknown_variables(os.environ):
         complain(f"warning: {warning}")
     if settings.definitions.is_dir() and not any(settings.definitions.glob("*.y*ml")):
@@ -62,8 +64,9 @@ def serve(
     try:
         directory.make(group_reads=settings.data_group)
         directory.claim()
+        note_format(directory.root)
         listener = listen(settings.host, settings.port)
-    except (DirectoryInUse, DirectoryUnusable, CannotListen) as error:
+    except (DirectoryInUse, DirectoryUnusable, FormatRefused, CannotListen) as error:
         announcer.say("refused", by=type(error).__name__)
         raise Refused(str(error)) from None
 
@@ -105,7 +108,7 @@ def start(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Start a draft, once its files pass `check`. It outranks the file until the file says running."""
     from experiments.catalog.check import start_mistakes
 
-    settings = environment_settings()
+    settings = environment_settings(writes=True)
     mistakes = start_mistakes(settings.definitions, settings.data, key, datetime.now(UTC))
     if mistakes:
         raise Refused("\n".join((*mistakes, f"{key} is not started: mend the files first")))
@@ -160,7 +163,7 @@ def preview(
     key, _, name = variant.partition(":")
     if not name:
         raise Refused(f"{variant!r}: it must name an experiment and its variant, as KEY:VARIANT")
-    data = environment_settings().data
+    data = environment_settings(writes=True).data
     try:
         with_parameter(url, "resonate_preview", "")
     except ValueError as error:
@@ -216,7 +219,7 @@ def _order(key: str, action: Action, reason: str | None, as_json: bool, variant:
     from experiments.catalog.overrides import WAITS_FOR_THE_AUDIT, Order, OverrideRefused, order
     from experiments.catalog.reader import CatalogReader, NoCatalog
 
-    settings = environment_settings()
+    settings = environment_settings(writes=True)
     audit, why = Audit(settings.data), checked_reason(reason)
 
     def tell(before: str, after: str) -> None:

@@ -85,7 +85,6 @@ def write(*arguments: str, reach: Callable[[str], None] = lambda point: None) ->
 
 
 async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], None]) -> None:
-    """Raises StoreRefused for a store that may not be used."""
     from app.runtime.data_directory import store_connection
     from events.writer.lease import Lease, Owner, while_owner
     from events.writer.shard import WriterOptions

@@ -16,10 +16,10 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import ResponseError
 
 from events.causes import StoreCause
-from events.store.availability import UNKNOWN, StoreRefused, StoreUnavailable, cause_of
+from events.store.availability import UNKNOWN, StoreRefused, StoreUnavailable, cause_of, is_out_of_reach
 from events.store.health import recorded_cause
 from events.store.held_connection import HeldConnection
-from events.store.preparation import Client, Preparation, load_functions, prepare, servers_of
+from events.store.preparation import Client, Preparation, load_functions, prepare, servers_of, settle_format
 from kit.private import is_trusted
 
 logger = logging.getLogger("resonate.store")
@@ -34,19 +34,25 @@ CLUSTER_SCHEMES: Final = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
 
 
 async def connect(
-    url: str | None, socket_path: Path | None = None, *, shards: int | None = None, data: Path | None = None
+    url: str | None,
+    socket_path: Path | None = None,
+    *,
+    shards: int | None = None,
+    data: Path | None = None,
+    refuses: bool = True,
 ) -> "Connection":
     """A connection to the store at `url`, else to the embedded one at `socket_path`.
 
     A store that is down is no error here: the connection prepares itself as soon as the store answers. `shards` is the
     number wanted (None: the recorded one, else 1, on a cluster 16); `data` is the data directory of the embedded store,
-    where the reason of a failure is written. Raises StoreRefused for a store that must not be used as it is set up.
+    where the reason of a failure is written. Raises StoreRefused for a store that must not be used as it is set up; who
+    does not refuse it goes on as if it were away (`store_refused`), until it may be used.
     """
     parts = urlsplit(url or f"unix:{socket_path}")
     address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))  # without the login
     connection = Connection(_client(url, socket_path), address, wanted_shards=shards, data=data)
     try:
-        await connection.check()
+        await (connection.check() if refuses else connection.prepare())
     except StoreUnavailable:
         return connection
     except StoreRefused:
@@ -68,6 +74,8 @@ class Connection:
         self._data = data
         self._prepared: Preparation | None = None
         self._unprepared_cause: StoreCause = "store_down"
+        self._same_store = True  # as was prepared, for all that is known
+        self._refused = ""
         self._held: set[HeldConnection] = set()
         self._told: set[type[Exception]] = set()
 
@@ -99,12 +107,18 @@ class Connection:
         Raises StoreUnavailable, also (`store_refused`, and the log says why) for a store that turns out, after it was
         down, to be one that must not be used.
         """
-        if self._prepared is not None:
+        if self._prepared is not None and self._same_store:
             return
         try:
-            await self.check()
+            if self._prepared is None:
+                await self.check()
+            else:  # it was away: another one may answer now
+                await self.answer(settle_format(self.client))
+            self._same_store, self._refused = True, ""
         except StoreRefused as refused:
-            logger.error("%s", refused)
+            if str(refused) != self._refused:
+                logger.error("%s", refused)
+            self._refused, self._unprepared_cause = str(refused), "store_refused"
             raise StoreUnavailable("store_refused") from refused
 
     async def check(self) -> None:
@@ -152,7 +166,7 @@ class Connection:
         A connection that turns out to be dead is replaced once, and functions that the store lost are loaded again,
         within the time given. Raises StoreUnavailable; the function may have run nevertheless.
         """
-        if self._prepared is None:
+        if self._prepared is None or not self._same_store:
             await self.prepare()
         send = held.execute if held is not None else self._execute
         try:
@@ -160,7 +174,8 @@ class Connection:
                 try:
                     return await send("FCALL", function, 1, key, *arguments)
                 except ConnectionLost:  # most likely a kept connection to a server that has been restarted since
-                    pass
+                    self._same_store = False
+                    await self.prepare()
                 except ResponseError as error:
                     if "Function not found" not in str(error):
                         raise
@@ -234,6 +249,7 @@ class Connection:
         What has no word of its own is logged, once for each class.
         """
         cause = cause_of(error)
+        self._same_store = self._same_store and not is_out_of_reach(cause)
         if cause in {"store_down", "store_loading"} and self._data is not None:
             cause = recorded_cause(self._data) or cause
         if cause == UNKNOWN and type(error) not in self._told:

@@ -3,15 +3,18 @@
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
+from msgspec.structs import asdict
 from redis.asyncio import Redis, RedisCluster
 from redis.exceptions import ResponseError
 
+from events.format import UNMARKED, Format, Release, this_release
 from events.records import position_number
 from events.store.availability import StoreRefused
-from events.store.keys import LIBRARY, SHARDS, events_key, watermark_key
+from events.store.keys import FORMAT, LIBRARY, SHARDS, events_key, watermark_key
 
 Client: TypeAlias = Redis | RedisCluster
 
@@ -46,9 +49,31 @@ async def prepare(client: Client, wanted_shards: int | None) -> Preparation:
         warnings.extend(await _weak_settings(ask))
         memory: Mapping[str, Any] = await ask("INFO", "memory")
         memory_limits.append(int(memory.get("maxmemory", 0)))
+    await settle_format(client)
     await load_functions(client)
     shards = await _agreed_shards(client, wanted_shards)
     return Preparation(shards, version, sum(memory_limits) if all(memory_limits) else 0, tuple(dict.fromkeys(warnings)))
+
+
+async def settle_format(client: Client, release: Release | None = None) -> None:
+    """Note in which format this release keeps what is in the store, before it keeps anything there.
+
+    The number never falls. Raises StoreRefused for a store whose format this release may not read or write.
+    """
+    release = release or this_release()
+    fields: Mapping[bytes, bytes] = await client.execute_command("HGETALL", FORMAT)
+    try:
+        found = Format.of_fields(fields) if fields else None
+    except ValueError as error:
+        raise StoreRefused(f"the store's {FORMAT} does not say in which format it is: {error}") from None
+    if found is None and await client.execute_command("EXISTS", SHARDS):
+        found = UNMARKED
+    refusal = found and release.refusal("the store", found, writes=True)
+    if refusal:
+        raise StoreRefused(refusal)
+    noted = release.noted(found)
+    if noted != found or not fields:
+        await client.execute_command("HSET", FORMAT, *chain.from_iterable(asdict(noted).items()))
 
 
 async def load_functions(client: Client) -> None:
