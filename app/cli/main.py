@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import definitions, keys, people, privacy, recommender, results, service, setup, validation
+from app.cli import backup, definitions, keys, people, privacy, recommender, results, service, setup, validation
 from app.cli.output import Refused, complain, say, say_json
 from kit.private import keep_private
 
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (service, setup, definitions, results, privacy, validation):
+for part in (service, setup, definitions, results, backup, privacy):
     app.registered_commands += part.commands.registered_commands
 app.add_typer(keys.commands, name="keys")
 app.add_typer(people.commands, name="people")

@@ -17,6 +17,7 @@ from app.runtime.data_directory import DataDirectory
 from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from events.causes import StoreCause
+from events.parts.standing import torn_parts
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
 from events.store.memory import StoreMemory, read_memory
@@ -195,6 +196,8 @@ def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str |
     now, monotonic = time.time(), time.monotonic()
     causes = [Ailment("definitions_invalid")] if worker.catalogs.errors else []
     causes += worker.desk.board.causes()  # of all processes, none of which is asked
+    with contextlib.suppress(OSError, ValueError):
+        causes += [Ailment("copy_torn", gap.told) for gap in torn_parts(worker.settings.data)]
     causes += [] if worker.consent.chosen else [Ailment("consent_not_chosen")]
     causes += map(Ailment, writer)
     causes += [Ailment("model_refused", each) for each in worker.recommender.concentrated()]

@@ -10,6 +10,7 @@ from events.causes import StoreCause
 OwnCause = Literal[
     "definitions_invalid",
     "data_damaged",
+    "copy_torn",
     "consent_not_chosen",
     "model_refused",
     "store_salvaged",
@@ -131,6 +132,10 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     "data_damaged": (
         "A part of the event log cannot be read: results that need it are refused rather than wrong.",
         "put the part back from a backup; else resonate verify --set-aside NAME goes on without it (docs/log.md)",
+    ),
+    "copy_torn": (
+        "The event store names parts that the log lacks, as the two are of different moments: results are refused.",
+        "restore a backup made by resonate backup (docs/backup.md); what else there is stands behind the code",
     ),
     "consent_not_chosen": (
         "Nobody has said what may be known of visitors who were not asked, so only a count by visitor is kept.",
