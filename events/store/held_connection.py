@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import hiredis
 from redis.asyncio import Redis
-from redis.asyncio.connection import DefaultParser
+from redis.asyncio.connection import AbstractConnection, DefaultParser
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import InvalidResponse, ResponseError
 
@@ -21,28 +21,33 @@ class HeldConnection:
     """
 
     def __init__(self, client: Redis) -> None:
-        self._connection = client.connection_pool.make_connection()
+        self._client = client
+        self._connection: AbstractConnection | None = None
         self._answers: Answers | None = None
 
     async def execute(self, *words: str | bytes | int) -> Any:
         """The answer to one command; raises redis' errors. After anything but an answer the connection is new."""
         try:
             if self._answers is None or self._answers.lost:
-                await self._connection.disconnect(nowait=True)
-                await self._connection.connect()
-                self._answers = Answers(self._connection)
+                self._answers = await self._opened()
             return await self._answers.to(words)
         except ResponseError:  # an answer: nothing of it is left unread
             raise
         except BaseException:
-            self._answers = None
-            await self._connection.disconnect(nowait=True)
+            await self.close(nowait=True)
             raise
 
-    async def close(self) -> None:
+    async def close(self, *, nowait: bool = False) -> None:
         """Closes the connection; the next command would open it again."""
         self._answers = None
-        await self._connection.disconnect()
+        if self._connection is not None:
+            await self._connection.disconnect(nowait=nowait)
+
+    async def _opened(self) -> "Answers":
+        await self.close(nowait=True)
+        self._connection = self._connection or self._client.connection_pool.make_connection()
+        await self._connection.connect()
+        return Answers(self._connection)
 
 
 class Answers(asyncio.Protocol):

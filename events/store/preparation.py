@@ -30,7 +30,15 @@ class Preparation:
     warnings: tuple[str, ...]
 
 
-async def prepare(client: Client, wanted_shards: int | None) -> Preparation:
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What the settings ask of a store: how many shards (None: those that are recorded), how many replicas."""
+
+    shards: int | None = None
+    replicas: int = 0
+
+
+async def prepare(client: Client, wanted: Wanted) -> Preparation:
     """Makes a store ready for events; raises StoreRefused for one not to be used, a client's error when it is down."""
     if isinstance(client, RedisCluster):
         await client.initialize()
@@ -47,7 +55,7 @@ async def prepare(client: Client, wanted_shards: int | None) -> Preparation:
         memory: Mapping[str, Any] = await ask("INFO", "memory")
         memory_limits.append(int(memory.get("maxmemory", 0)))
     await load_functions(client)
-    shards = await _agreed_shards(client, wanted_shards)
+    shards = await _agreed_shards(client, wanted.shards)
     return Preparation(shards, version, sum(memory_limits) if all(memory_limits) else 0, tuple(dict.fromkeys(warnings)))
 
 
