@@ -158,7 +158,11 @@ class TlsDoor:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._server.port)
+        try:
+            behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._server.port)
+        except OSError:  # nobody is behind it
+            writer.close()
+            return
         with contextlib.suppress(OSError):
             await asyncio.gather(_copy(reader, behind_writer), _copy(behind_reader, writer))
         writer.close()
