@@ -155,6 +155,6 @@ class DataDirectory:
 async def store_connection(settings: Settings) -> Connection:
     """A connection to the external store, else to the embedded one of the data directory."""
     if settings.redis_url is not None:
-        return await connect(settings.redis_url, shards=settings.shards)
+        return await connect(settings.redis_url, shards=settings.shards, replicas=settings.store_replicas)
     store = EmbeddedStore(settings.data)
     return await connect(None, store.socket, shards=settings.shards, data=settings.data)

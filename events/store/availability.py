@@ -10,6 +10,7 @@ from events.causes import StoreCause
 from kit.tasks import Tasks
 
 LOGIN_REFUSED: Final[StoreCause] = "store_login_refused"
+REPLICAS_SHORT: Final[StoreCause] = "store_replicas_short"
 _CAUSES: Final[tuple[tuple[type[Exception], StoreCause], ...]] = (
     (exceptions.TimeoutError, "store_timeout"),
     (TimeoutError, "store_timeout"),
@@ -30,7 +31,7 @@ _CAUSES: Final[tuple[tuple[type[Exception], StoreCause], ...]] = (
 )
 _SAID: Final[tuple[tuple[str, StoreCause], ...]] = (  # how an answer begins, or what it has in it
     ("MISCONF", "store_disk_full"),
-    ("NOREPLICAS", "store_replicas_short"),
+    ("NOREPLICAS", REPLICAS_SHORT),
     ("access a non local key in a cluster", "store_cluster_down"),
 )
 _OF_CERTIFICATES: Final = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")  # in what TLS calls a refusal

@@ -2,27 +2,41 @@
 
 import asyncio
 import logging
-import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
 
-from redis.asyncio import Redis, RedisCluster
+from redis.asyncio import RedisCluster
 from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import SSLConnection, UnixDomainSocketConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio.connection import AbstractConnection
 from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import MovedError, ResponseError, SlotNotCoveredError
 
 from events.causes import StoreCause
-from events.store.address import AddressRefused, StoreAddress, store_address
-from events.store.availability import LOGIN_REFUSED, UNKNOWN, StoreRefused, StoreUnavailable, cause_of, reason_of
+from events.store.address import AddressRefused, store_address
+from events.store.availability import (
+    LOGIN_REFUSED,
+    REPLICAS_SHORT,
+    UNKNOWN,
+    StoreRefused,
+    StoreUnavailable,
+    cause_of,
+    reason_of,
+)
 from events.store.health import recorded_cause
 from events.store.held_connection import HeldConnection
-from events.store.preparation import Client, Preparation, Wanted, load_functions, prepare, servers_of
-from kit.private import is_trusted
+from events.store.preparation import (
+    ANSWER_SECONDS,
+    Client,
+    Preparation,
+    Wanted,
+    client_of,
+    load_functions,
+    prepare,
+    servers_of,
+)
 from kit.tasks import is_own_end, together
 
 logger = logging.getLogger("resonate.store")
@@ -31,7 +45,8 @@ Argument: TypeAlias = str | bytes | int
 Call: TypeAlias = tuple[str, str, tuple[Argument, ...]]  # function, key, arguments
 Command: TypeAlias = tuple[Argument, ...]  # its name, the key, the rest
 
-ANSWER_SECONDS: Final = 1.0
+ANSWERED_AFTER_SECONDS: Final = 0.4  # a server whose wait for replicas is over says how many have it
+REPLICATED: Final = "resonate_append"  # what counts only once the wanted replicas have it
 SCANNED: Final = 1_000  # keys of a server at a time
 
 
@@ -55,7 +70,7 @@ async def connect(
     except AddressRefused as refused:
         raise StoreRefused(f"RESONATE_REDIS_URL: {refused}") from None
     connection = Connection(
-        _client(address, socket_path), str(address or f"unix:{socket_path}"), Wanted(shards, replicas), data=data
+        client_of(address, socket_path), str(address or f"unix:{socket_path}"), Wanted(shards, replicas), data=data
     )
     try:
         await connection.check()
@@ -169,9 +184,12 @@ class Connection:
         send = held.execute if held is not None else partial(self._execute, key)
         words: Command = ("FCALL", function, 1, key, *arguments)
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(timeout_seconds) as deadline:
                 if self._prepared is None:
                     await self.prepare()
+                if self._wanted.replicas and function == REPLICATED:
+                    send = partial(self._replicated, key, held, until := deadline.when() or 0.0)
+                    deadline.reschedule(until + ANSWERED_AFTER_SECONDS)
                 try:
                     return await send(*words)
                 except (ConnectionLost, MovedError):  # a kept connection to a server that has been restarted since
@@ -305,6 +323,41 @@ class Connection:
             return await self._node_of(key, self.client).execute_command(*words)
         return await self.client.execute_command(*words)
 
+    async def _replicated(self, key: str, held: HeldConnection | None, until: float, *words: Argument) -> Any:
+        """The answer to a command that counts once enough replicas have it, and all that was written before it.
+
+        A server waits for what the same connection wrote: so both go over one, and a repeat must write as well.
+        """
+        left = until - asyncio.get_running_loop().time()
+        then = (*(self._prepared.waiting if self._prepared else ()), max(1, int(left * 1000)))
+        if held is not None:
+            answer, kept = await held.execute_both(words, then)
+        else:
+            async with self._pooled(key) as connection:
+                answer, kept = [await _said(connection, each) for each in (words, then)]
+        if (kept[-1] if isinstance(kept, list) else kept) < self._wanted.replicas:
+            raise StoreUnavailable(REPLICAS_SHORT)
+        return answer
+
+    @asynccontextmanager
+    async def _pooled(self, key: str) -> AsyncGenerator[AbstractConnection]:
+        """A connection to the server of a key, for more than one command."""
+        if isinstance(self.client, RedisCluster):
+            await self.client.initialize()
+            node = self._node_of(key, self.client)
+            connection = node.acquire_connection()
+            try:
+                yield connection
+            finally:
+                node.release(connection)
+        else:
+            pool = self.client.connection_pool
+            pooled = await pool.get_connection()
+            try:
+                yield pooled
+            finally:
+                await pool.release(pooled)
+
     @staticmethod
     def _node_of(key: str, cluster: RedisCluster) -> ClusterNode:
         node = cluster.get_node_from_key(key)
@@ -344,53 +397,6 @@ class Connection:
         return await pipeline.execute()
 
 
-class OwnStore(UnixDomainSocketConnection):
-    """A connection to the embedded store, which runs as the same user: another one's server hears nothing."""
-
-    async def _connect(self) -> None:
-        await super()._connect()
-        if self._writer is not None and not is_trusted(self._writer.get_extra_info("socket").fileno()):
-            raise ConnectionLost(f"the server at {self.path} is another user's")
-
-
-def _client(address: StoreAddress | None, socket_path: Path | None) -> Client:
-    """Raises StoreRefused where a file of TLS cannot be used."""
-    options: dict[str, Any] = {
-        "socket_connect_timeout": ANSWER_SECONDS,
-        "socket_timeout": None,  # `Connection.answer` keeps the time, once per call and not once per read
-        "max_connections": 512,  # per worker and server
-        "retry": Retry(NoBackoff(), 0),
-    }
-    if address is None:
-        if socket_path is None:
-            raise StoreRefused("no store given: neither RESONATE_REDIS_URL nor the embedded store's socket")
-        client = Redis(unix_socket_path=str(socket_path), **options)
-        client.connection_pool.connection_class = OwnStore
-        return client
-    options |= address.options
-    if address.scheme == "unix":
-        return Redis(unix_socket_path=options.pop("path"), **options)
-    if address.is_tls:
-        options |= {"ssl": True}
-        _check_files(address)
-    if address.is_cluster:  # by any of its nodes, one that lives is enough
-        return RedisCluster(startup_nodes=[ClusterNode(*place) for place in address.nodes], **options)
-    [(host, port)] = address.nodes
-    return Redis(host=host, port=port, **options)
-
-
-def _check_files(address: StoreAddress) -> None:
-    """That TLS can use its files is known before anybody waits for the store."""
-    for name, path in address.files.items():
-        try:
-            Path(path).read_bytes()
-        except OSError as error:
-            raise StoreRefused(
-                f"RESONATE_REDIS_URL: {name} names {path}, which cannot be read: {error.strerror}"
-            ) from None
-    options = {name: value for name, value in address.options.items() if name.startswith("ssl_")}
-    try:
-        SSLConnection(**options).ssl_context.get()
-    except (ssl.SSLError, OSError, ValueError) as error:
-        named = " and ".join(f"{name} {path}" for name, path in address.files.items())
-        raise StoreRefused(f"RESONATE_REDIS_URL: TLS cannot use {named}: {reason_of(error)}") from None
+async def _said(connection: AbstractConnection, words: Command) -> Any:
+    await connection.send_command(*words)
+    return await connection.read_response()

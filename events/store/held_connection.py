@@ -37,6 +37,21 @@ class HeldConnection:
             await self.close(nowait=True)
             raise
 
+    async def execute_both(
+        self, words: tuple[str | bytes | int, ...], then: tuple[str | bytes | int, ...]
+    ) -> list[Any]:
+        """The answers to a command and to the one after it, which must come over the same connection."""
+        answers = [await self.execute(*words)]
+        try:
+            if self._answers is None:
+                raise ConnectionLost("the store has closed the connection")
+            return [*answers, await self._answers.to(then)]
+        except ResponseError:
+            raise
+        except BaseException:
+            await self.close(nowait=True)
+            raise
+
     async def close(self, *, nowait: bool = False) -> None:
         """Closes the connection; the next command would open it again."""
         self._answers = None
