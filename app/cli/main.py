@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import backup, definitions, keys, people, privacy, recommender, results, service, setup, validation
+from app.cli import backup, definitions, keys, people, privacy, recommender, results, service, setup
 from app.cli.output import Refused, complain, say, say_json
 from kit.private import keep_private
 

@@ -74,7 +74,7 @@ async def _external(settings: Settings, data: Path) -> str:
     from events.writer.lease import Lease, Owner
 
     try:
-        connection = await connect(settings.redis_url, shards=settings.shards)
+        connection = await connect(settings.redis_url, shards=settings.shards, replicas=settings.store_replicas)
     except StoreRefused as error:
         raise StoreFailed(f"RESONATE_REDIS_URL: {error}") from None
     try:

@@ -90,9 +90,17 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
         "The program of the event store is not installed.",
         "install Valkey or Redis as README.md says, or name an external store in RESONATE_REDIS_URL",
     ),
-    "store_login_refused": ("The external store refuses the password or the rights of this service.", OF_EXTERNAL),
+    "store_login_refused": (
+        "The external store refuses this service's password, rights or certificate, or its own certificate does not "
+        "stand for its address.",
+        "the log of the service has the reason; look at the log of the external store, and at RESONATE_REDIS_URL",
+    ),
     "store_read_only": ("The external store can only be read, as a replica can.", OF_EXTERNAL),
-    "store_cluster_down": ("The cluster of the external store is not whole.", OF_EXTERNAL),
+    "store_cluster_down": ("The cluster of the external store is not whole, or moves slots.", OF_EXTERNAL),
+    "store_replicas_short": (
+        "Fewer replicas than RESONATE_STORE_REPLICAS have the newest events: events are refused meanwhile.",
+        "look at the replicas of the external store and at its log; it goes on by itself when they follow again",
+    ),
     "store_refused": (
         "The event store is set up so that it would lose events, so it is not used.",
         "the log of the service says what would be right",

@@ -24,11 +24,11 @@ from pydantic import (
 
 from app.runtime.sources import GivenValue, SettingNames, shown_sources, strangers, told_settings
 from app.runtime.webhook_addresses import Receiver, each_a_receiver, receiver
+from events.store.address import AddressRefused, store_address
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-STORE_SCHEMES: Final = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
 HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -134,8 +134,11 @@ def _networks(value: Any) -> Any:
 
 
 def _a_store(url: str | None) -> str | None:
-    if url is not None and not url.startswith(STORE_SCHEMES):
-        raise ValueError(f"it must start with one of {', '.join(STORE_SCHEMES)}")
+    if url is not None:
+        try:
+            store_address(url)
+        except AddressRefused as refused:
+            raise ValueError(str(refused)) from None
     return url
 
 
@@ -192,6 +195,9 @@ class Settings(BaseModel):
     )
     redis_url: Annotated[str | None, AfterValidator(_a_store)] = Field(
         None, description="An external Redis or Valkey; without it the embedded store is started."
+    )
+    store_replicas: int = Field(
+        0, ge=0, le=100, description="Replicas of an external store that must have an event before it is acknowledged."
     )
     publishable_keys: Keys = Field(
         (), description="Keys of pages, or their `sha256:` digests; `KEY@https://a.example|…` names its origins."
@@ -292,6 +298,13 @@ class Settings(BaseModel):
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("store_replicas")
+    @classmethod
+    def _of_an_external_store(cls, replicas: int, info: ValidationInfo) -> int:
+        if replicas and info.data.get("redis_url") is None:
+            raise ValueError("the embedded store has no replicas; name a store of your own in RESONATE_REDIS_URL")
+        return replicas
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -216,7 +216,7 @@ local function append(keys, args)
   end
   local duplicates, conflicts = duplicates_of(kept, args[1])
   local new = count - #duplicates
-  if #duplicates > 0 then
+  if #duplicates > 0 or count == 0 then -- whoever waits for replicas waits for a write: a repeat and a probe are one
     redis.call("HINCRBY", counters, "duplicates", #duplicates)
   end
   if conflicts > 0 then
