@@ -32,6 +32,7 @@ SHORT = {
     "events/authority.py",
     "events/dialects/exposures.py",
     "events/dialects/names.py",
+    "events/gauges.py",
     "events/parts/arrow.py",
     "events/store/keys.py",
     "events/store/memory.py",

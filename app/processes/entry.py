@@ -112,6 +112,7 @@ async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], No
 
     stop = _stop_signal()
     options = WriterOptions(retention_days=settings.retention_days, reach=reach)
+    options = replace(options, gauge=handed.desk("writer").gauge)
     connection = await store_connection(settings)
     try:
         handed.say_ready()

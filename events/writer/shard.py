@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from events.causes import StoreCause
+from events.gauges import Gauge, untold
 from events.parts.manifest import PartName
 from events.parts.part import PartListing
 from events.parts.sealing import PartExists, Place, Reach, unreached, write_part
@@ -40,7 +41,7 @@ class WriterOptions:
     A part is cut `cut_seconds` after its first event came, or at `cut_events`. `retention_days` None keeps everything.
     `grace_seconds` is how long parts that a merge replaced stay, for readers that have them open. `reach` is called
     at the crash points, `now` gives the time in seconds since 1970. `owner` is the run that holds the lease where
-    other services reach the store.
+    other services reach the store. `gauge` is told how the log is, in numbers.
     """
 
     retention_days: int | None = None
@@ -50,6 +51,7 @@ class WriterOptions:
     reach: Reach = unreached
     now: Callable[[], float] = time.time
     owner: str = ""
+    gauge: Gauge = untold
 
 
 @dataclass(slots=True)
@@ -170,6 +172,7 @@ class ShardWriter:
         if newest is None or newest.name.high != sequence:  # this process stood still, and the log went on without it
             raise PartExists(name.stem)
         self._mark = replace(self._mark, sequence=sequence)
+        self._options.gauge("last_part_at", self._options.now())
 
     async def _publish(self) -> None:
         self._mark = replace(self._mark, cause=None)

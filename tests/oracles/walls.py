@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 # `experiments/statistics`.
 MAY_IMPORT: Mapping[str, set[str]] = {
     "app": {
+        "app/answers",
         "app/surveys",
         "app/dashboard",
         "app/dashboard/customers",
@@ -195,6 +196,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "experiments/catalog",
     },
     "app/keys": {"app/runtime"},
+    "app/metrics": {"app/runtime", "events", "events/store", "events/writer"},
     "app/people": {"app/keys", "events/store"},
     "app/limits": {"events"},
     "app/management": {
@@ -203,6 +205,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "app/http",
         "app/intake",
         "app/keys",
+        "app/metrics",
         "app/routes",
         "app/runtime",
         "app/webhooks",
@@ -300,6 +303,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "app/identity",
         "app/keys",
         "app/limits",
+        "app/metrics",
         "app/people",
         "app/runtime",
         "events",
