@@ -283,7 +283,7 @@ class Connection:
         if isinstance(error, StoreUnavailable):
             return error
         cause = cause_of(error)
-        if cause in {"store_down", "store_loading"} and self._data is not None:
+        if self._data is not None and cause in {"store_down", "store_loading"}:
             cause = recorded_cause(self._data) or cause
         if cause == UNKNOWN and type(error) not in self._told:
             self._told.add(type(error))
