@@ -69,10 +69,9 @@ async def _connected(settings: Settings, folder: Path) -> AsyncGenerator[tuple[C
         private = folder.parent / ".store"
         with contextlib.ExitStack() as locked:
             stopped = await _stopped_or_reached(settings, locked)
-            if stopped and settings.redis_url is None:
-                if not _copy_store(settings.data, private, stack):
-                    yield None, False
-                    return
+            if stopped and settings.redis_url is None and not _copy_store(settings.data, private, stack):
+                yield None, False
+                return
         if stopped and settings.redis_url is None:
             store = EmbeddedStore(private, memory_bytes=settings.store_memory_mb << 20)
             stack.callback(store.stop)
