@@ -29,7 +29,7 @@ from worlds.event_log import received, write_log
 from app.backup.making import make_backup
 from app.backup.manifest import check_backup
 from app.backup.restoring import restore_backup
-from app.runtime.settings import Settings, load_settings
+from app.runtime.settings import load_settings
 from events.parts.manifest import DATA_SUFFIX, MANIFEST_SUFFIX
 
 ROUNDS = 5
@@ -101,7 +101,7 @@ def against_cp(root: Path, gigabytes: float) -> None:
     command = [sys.executable, "-P", "-m", "app.cli.main", "backup"]
     ways: dict[str, Callable[[Path], object]] = {
         "cp -a": lambda target: subprocess.run(["cp", "-a", str(data), str(target)], check=True),
-        "backup": lambda target: make_backup(Settings(data=data), target),
+        "backup": lambda target: make_backup(load_settings({"RESONATE_DATA": str(data)}), target),
         "resonate backup, as a command": lambda target: subprocess.run(
             [*command, str(target)], check=True, env=environment, stdout=subprocess.DEVNULL
         ),
@@ -129,4 +129,5 @@ def main(backups: int = 20, gigabytes: float = 1.0) -> None:
 
 
 if __name__ == "__main__":
-    main(*[kind(word) for kind, word in zip((int, float), sys.argv[1:], strict=False)])
+    given = sys.argv[1:]
+    main(*map(int, given[:1]), *map(float, given[1:]))
