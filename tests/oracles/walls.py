@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 MAY_IMPORT: Mapping[str, set[str]] = {
     "app": {
         "app/surveys",
+        "app/control",
         "app/dashboard",
         "app/dashboard/customers",
         "app/dashboard/pages",
@@ -55,8 +56,10 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "experiments/wording",
         "recommender/evaluation",
     },
+    "app/control": {"app/keys", "app/serving", "experiments/catalog"},
     "app/cli": {
         "app/analysis",
+        "app/control",
         "app/demo",
         "app/glossary",
         "app/http",
@@ -209,6 +212,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/processes": {
         "app",
         "app/analysis",
+        "app/control",
         "app/http",
         "app/identity",
         "app/keys",
@@ -272,6 +276,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/setup": {"app/keys", "app/tag", "events"},
     "app/steering": {
         "app/analysis",
+        "app/control",
         "app/http",
         "app/keys",
         "app/management",
@@ -283,6 +288,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/webhooks": {"app/analysis", "app/runtime", "experiments/wording"},
     "app/worker": {
         "app/analysis",
+        "app/control",
         "app/http",
         "app/identity",
         "app/keys",
