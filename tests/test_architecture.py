@@ -28,6 +28,7 @@ SHORT = {
     "app/dashboard/paging.py",
     "events/tallies/remedies.py",
     # modules of less than 60 lines that are a thought of their own
+    "app/control/frames.py",
     "app/intake/paths.py",
     "events/authority.py",
     "events/dialects/exposures.py",
@@ -86,6 +87,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": (
         "app/analysis/",
         "app/processes/notify.py",
+        "app/control/",
         "app/serving/sockets.py",
         "events/store/",
     ),

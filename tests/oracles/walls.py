@@ -8,6 +8,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app": {
         "app/answers",
         "app/surveys",
+        "app/control",
         "app/dashboard",
         "app/dashboard/customers",
         "app/dashboard/pages",
@@ -66,9 +67,11 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "events/store",
         "events/writer",
     },
+    "app/control": {"app/keys", "app/serving", "experiments/catalog"},
     "app/cli": {
         "app/analysis",
         "app/backup",
+        "app/control",
         "app/demo",
         "app/glossary",
         "app/http",
@@ -226,6 +229,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/processes": {
         "app",
         "app/analysis",
+        "app/control",
         "app/http",
         "app/identity",
         "app/keys",
@@ -288,6 +292,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/setup": {"app/keys", "app/tag", "events"},
     "app/steering": {
         "app/analysis",
+        "app/control",
         "app/http",
         "app/keys",
         "app/management",
@@ -299,6 +304,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/webhooks": {"app/analysis", "app/runtime", "experiments/wording"},
     "app/worker": {
         "app/analysis",
+        "app/control",
         "app/http",
         "app/identity",
         "app/keys",
