@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Hashable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
@@ -98,6 +99,27 @@ class Tasks:
                     logger.exception("%s failed, it goes on in %g s", name, pause)
         finally:
             self._running.discard(own)  # also where it is thrown away with its loop
+
+
+class Promises:
+    """What the works of one loop say of themselves: each that it will speak again within so many seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[Hashable, float] = {}
+
+    def back_within(self, work: Hashable, seconds: float | None) -> None:
+        """To be said by the work itself, at each turn and before a longer wait; None: it has come to its end."""
+        if seconds is None:
+            self._until.pop(work, None)
+        else:
+            self._until[work] = self._clock() + seconds
+
+    @property
+    def kept(self) -> bool:
+        """Whether none is late."""
+        now = self._clock()
+        return all(until >= now for until in self._until.values())
 
 
 async def together(*works: Coroutine[Any, Any, None]) -> None:

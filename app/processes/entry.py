@@ -17,11 +17,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from app.runtime.board import BEAT_SECONDS, Board
+from kit.tasks import Promises, Tasks
+
 if TYPE_CHECKING:
     from app.runtime.board import Desk, RoleName
     from app.runtime.settings import Settings
 
 logger = logging.getLogger("resonate.trainer")
+
+BEATING: Final = "saying that the loop turns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,8 +56,6 @@ class Handed:
 
     def desk(self, role: "RoleName") -> "Desk":
         """The place of this process on the board, where it sits down. Raises BoardUnusable."""
-        from app.runtime.board import Board
-
         desk = Board.attach(self.board_descriptor).desk(role, self.number)
         desk.sit_down()
         return desk
@@ -104,16 +107,23 @@ async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], No
     from events.writer.shard import WriterOptions
     from events.writer.writer import run_writer
 
-    stop = _stop_signal()
-    options = WriterOptions(retention_days=settings.retention_days, reach=reach)
+    stop, desk, promises = _stop_signal(), handed.desk("writer"), Promises()
+
+    async def beat_while_all_work() -> None:
+        if promises.kept:
+            desk.beat()
+
+    options = WriterOptions(retention_days=settings.retention_days, reach=reach, back_within=promises.back_within)
     connection = await store_connection(settings)
     try:
-        handed.say_ready()
-        if settings.redis_url is None:  # the embedded store has no other user
-            return await run_writer(connection, settings.data, options, stop)
-        owner = Owner.of(settings.data, os.getppid())
-        fenced = replace(options, owner=owner.log)
-        await while_owner(Lease(connection, owner), lambda: run_writer(connection, settings.data, fenced, stop), stop)
+        async with Tasks() as tasks:
+            tasks.repeat(beat_while_all_work, BEATING, BEAT_SECONDS)
+            handed.say_ready()
+            if settings.redis_url is None:  # the embedded store has no other user
+                return await run_writer(connection, settings.data, options, stop)
+            owner = Owner.of(settings.data, os.getppid())
+            lease, fenced = Lease(connection, owner), replace(options, owner=owner.log)
+            await while_owner(lease, lambda: run_writer(connection, settings.data, fenced, stop), stop)
     finally:
         await connection.close()
 
@@ -134,11 +144,13 @@ async def _analyse(handed: Handed, settings: "Settings") -> bool:
     from app.analysis.server import AnalysisServer
     from app.analysis.state import Analysis
 
-    stop = _stop_signal()
-    analysis = await Analysis.open(settings, handed.desk("analysis").note)
+    stop, desk = _stop_signal(), handed.desk("analysis")
+    analysis = await Analysis.open(settings, desk.note)
     try:
-        answering = partial(calls.answer, analysis)
-        await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
+        async with Tasks() as tasks:
+            tasks.repeat(desk.beating, BEATING, BEAT_SECONDS)
+            answering = partial(calls.answer, analysis)
+            await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
     finally:
         finished = await analysis.close()
     return finished
@@ -184,9 +196,11 @@ async def _tell_changes(handed: Handed, settings: "Settings") -> None:
 
     from app.webhooks.telling import Teller, run_webhooks
 
-    stop = _stop_signal()
+    stop, desk = _stop_signal(), handed.desk("webhooks")
     handed.say_ready()
-    await run_webhooks(Teller(settings, version("resonate")), stop)
+    async with Tasks() as tasks:
+        tasks.repeat(desk.beating, BEATING, BEAT_SECONDS)
+        await run_webhooks(Teller(settings, version("resonate")), stop)
 
 
 def tell_traffic(data: str) -> int:

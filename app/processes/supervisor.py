@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from app.http.access import configured_keys
 from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
+from app.processes.heartbeats import Watch
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
 from app.runtime.board import Board
@@ -89,16 +90,18 @@ class Supervisor:
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
         self.audit = Audit(self.directory.root)
         self._read_keys()
-        self.store = Store(self.settings, self.directory.root)
-        worker = Role("worker", socket_descriptor=self.listener.fileno())
         desk = self.board.desk
+        self.store = Store(self.settings, self.directory.root, desk("store"))
+        worker = Role("worker", socket_descriptor=self.listener.fileno(), oom_score=300)
         self.workers = [ChildProcess(worker, each) for each in self.board.desks("worker")]
-        self.writer = ChildProcess(Role("writer"), desk("writer"))
-        analysis = Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno())
+        self.writer = ChildProcess(Role("writer", oom_score=200), desk("writer"))
+        analysis = Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno(), oom_score=800)
         self.analysis = ChildProcess(analysis, desk("analysis"))
-        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS), desk("trainer"))
-        webhooks = Role("webhooks", ANALYSIS_NICENESS)
+        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS, oom_score=900, ends=True), desk("trainer"))
+        webhooks = Role("webhooks", ANALYSIS_NICENESS, oom_score=500)
         self.webhooks = [ChildProcess(webhooks, desk("webhooks"))] if self.settings.webhook_url else []
+        watched = [*self.workers, self.writer, self.analysis, *self.webhooks, self.store]
+        self.watch = Watch(watched, self.desk, self.settings.hung_seconds)
         self.traffic = SiteTraffic(self.directory.root)
         self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
         with self._signals():
@@ -192,6 +195,8 @@ class Supervisor:
         self._reap()
         self._start_due()
         self.store.watch()
+        self.desk.beat()
+        self.watch.look()
         if time.monotonic() >= self.sweep_at:  # what killed workers left of uploads
             remove_leftovers(self.directory.uploads, OLDEST_UPLOAD_SECONDS)
             self.sweep_at = time.monotonic() + SWEEP_SECONDS

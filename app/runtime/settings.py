@@ -150,7 +150,7 @@ def _named_in_utf_8(path: Path) -> Path:
 
 
 def _default_workers() -> int:
-    return max(1, (os.cpu_count() or 1) - 1)
+    return max(2, (os.cpu_count() or 1) - 1)
 
 
 Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
@@ -241,6 +241,9 @@ class Settings(BaseSettings):
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
     analysis_timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Longest readout or export page.")
     drain_seconds: float = Field(7.0, ge=0, le=300, description="Longest wait for open requests after SIGTERM.")
+    hung_seconds: float = Field(
+        8.0, ge=0, le=3600, description="A process that gives no sign of life for so long is replaced; `0` is never."
+    )
     training_hours: float = Field(
         24.0, ge=0, allow_inf_nan=False, description="Hours between trainings of recommendations; `0` is never."
     )

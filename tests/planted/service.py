@@ -191,6 +191,28 @@ SERVICE: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "beats_of_a_thread": Mutation(
+        "a worker beats by a thread of its own",
+        ("tests/app/processes/test_heartbeats.py",),
+        (
+            Edit(
+                "app/worker/resources.py",
+                'following.repeat(desk.beating, "saying that the loop turns", BEAT_SECONDS)',
+                '__import__("threading").Thread(target=lambda: [(time.sleep(0.5), desk.beat()) for _ in range(10**6)], '
+                "daemon=True).start()",
+            ),
+        ),
+    ),
+    "silence_by_the_clock": Mutation(
+        "silence is what the clock says between two looks, also while a machine slept",
+        ("tests/app/processes/test_heartbeats.py",),
+        (Edit("app/processes/heartbeats.py", "min(now - self._looked_at, LOOK_SECONDS)", "now - self._looked_at"),),
+    ),
+    "one_shard_for_all": Mutation(
+        "the writer beats as long as one of its shards works",
+        ("tests/kit/test_tasks.py",),
+        (Edit("kit/tasks.py", "return all(until >= now", "return any(until >= now"),),
+    ),
     "torn_causes": Mutation(
         "a cause is rewritten where it stands",
         ("tests/app/runtime/test_board.py",),
