@@ -59,3 +59,17 @@ def test_the_only_worker_that_hangs_is_replaced_and_who_waits_in_the_queue_is_se
     with service.client(timeout=60) as client:
         assert assign(client, "who waits").status_code == 200
     assert pid_of(service, "worker") != hung
+
+
+def test_a_readout_that_waits_when_the_analysis_is_replaced_is_told_to_ask_again(service: Service) -> None:
+    service.results("free-shipping-banner")
+    hung = pid_of(service, "analysis")
+    os.kill(hung, signal.SIGSTOP)
+    with service.client(timeout=60) as client:
+        path = "/v1/experiments/free-shipping-banner/results"
+        answers = [client.get(path), client.get(path)]  # the first waits in vain or in the queue
+    told = [(each.status_code, each.json().get("code"), each.headers.get("retry-after")) for each in answers]
+    assert {each[0] for each in told} <= {200, 503}
+    assert all(each[1:] == ("analysis_restarted", "2") for each in told if each[0] == 503)
+    assert not psutil.pid_exists(hung)
+    service.results("free-shipping-banner")
