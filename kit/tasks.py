@@ -14,11 +14,31 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
+def begin(
+    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None], name: str, running: set[asyncio.Task[Any]]
+) -> None:
+    """Do something once, beside whoever asks for it, who keeps what is `running`. What it raises is logged by name.
+
+    It is the only place where a task is made. Whoever waits for what the work brings is told by the work itself, in its
+    `finally`.
+    """
+    task = loop.create_task(work, name=name)
+    running.add(task)
+    task.add_done_callback(running.discard)
+    task.add_done_callback(_log_end)
+
+
+def _log_end(task: asyncio.Task[Any]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        logger.error("%s failed", task.get_name(), exc_info=error)
+
+
 class Tasks:
     """The background work of one owner, who closes it (`async with`, or `close`): nothing of it outlives that."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -68,9 +88,7 @@ class Tasks:
         if self._closed:
             work.close()
             raise RuntimeError(f"{name} is started by an owner that has closed")
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)  # for one that is cancelled before its first step
+        begin(asyncio.get_running_loop(), work, name, self._running)
 
     async def _once(self, work: Callable[[], Awaitable[object]], name: str) -> None:
         try:

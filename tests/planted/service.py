@@ -270,7 +270,7 @@ SERVICE: Mapping[str, Mutation] = {
     ),
     "mortal_sweep": Mutation(
         "the sweep of what takes too long ends with the first error in it",
-        ("tests/app/http/test_bodies.py::test_a_sweep_goes_on_after_whatever_the_end_of_a_wait_raises",),
+        ("tests/app/http/test_bodies.py::test_a_sweep_goes_on_after_whatever_the_end_of_a_wait_or_a_watcher_raises",),
         (
             Edit(
                 "app/http/deadlines.py",
@@ -279,7 +279,7 @@ SERVICE: Mapping[str, Mutation] = {
             ),
             Edit(
                 "app/http/deadlines.py",
-                "                    call()\n",
+                "                    _surely(call)\n",
                 "                    call()\n        self._plan(loop)\n",
             ),
         ),
