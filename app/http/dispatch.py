@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from app.http.admission import AccessPolicy
 from app.http.body import MAX_BODY, BodyReader, Disconnected, check_length, unpacked
 from app.http.deadlines import Deadlines
-from app.http.errors import Problem, problem_body, retry_later
+from app.http.errors import Problem, not_written, problem_body, retry_later
 from app.http.exchange import (
     ASGIApplication,
     Awaited,
@@ -184,6 +184,9 @@ def problem_of(error: BaseException, exchange: Exchange) -> Problem:
     if isinstance(error, Problem):
         exchange.refusal = error.code
         return error
+    if (unwritten := not_written(error)) is not None:
+        exchange.refusal = unwritten.code
+        return unwritten
     exchange.refusal = "unexpected_error"
     request, key = exchange.request_id.decode(), exchange.grant.name if exchange.grant else None
     told = {"request_id": request, "route": exchange.scope["path"][:200], "key": key}
