@@ -136,6 +136,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.refused = True
         self.undecided = False
+        count = getattr(self.app, "refused", None)
+        if count is not None:
+            count(code)
         if self.transport.is_closing():
             return
         word = refusal(Problem(status, code, detail), retry)
