@@ -133,7 +133,7 @@ def part_damaged(start: StartService, _folder: Path) -> Iterator[Service]:
     service = start(SMALLEST_DEFINITIONS, RESONATE_WORKERS="1")
     with service.client() as client:
         assert track(client, "m-1").status_code == 200
-        part = until(lambda: next(service.data.glob("log/date=*/*.parquet"), None), "a part stands")
+        part = until(lambda: next(service.data.glob("log/date=*/0-*.parquet"), None), "a part stands")
         until(lambda: number(service, "resonate_pending_events") == 0, "it counts")
         content = bytearray(part.read_bytes())
         content[len(content) // 2] ^= 1
@@ -153,7 +153,7 @@ def store_locked(start: StartService, folder: Path) -> Iterator[Service]:
             RESONATE_REDIS_URL=f"redis://stranger:wrong@127.0.0.1:{store.port}",
         )
     finally:
-        store.stop()
+        store.kill()
 
 
 @contextlib.contextmanager
