@@ -138,7 +138,8 @@ def part_damaged(start: StartService, _folder: Path) -> Iterator[Service]:
         content = bytearray(part.read_bytes())
         content[len(content) // 2] ^= 1
         part.write_bytes(content)
-        assert client.get("/v1/export/events").json()["code"] == "data_damaged"
+        results = client.get("/v1/experiments/free-shipping-banner/results")
+        assert (results.status_code, results.json()["code"]) == (503, "data_damaged")
     is_named(service, "data_damaged")
     yield service
 
