@@ -22,11 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from kit.files import make_folder, take_lock
+from kit.files import make_folder, take_lock, why_unwritten
 from kit.private import inherit_private
 
 PARENT_POLL_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 0.02
+UNWRITABLE: Final = 74  # exit code of a process that could not write what it had to (EX_IOERR)
 ORPHANED: Final = 70  # exit code of a process whose parent was gone before it could be bound to it
 _SET_PARENT_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -51,10 +52,14 @@ class Busy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """How a process is started. `orphan_signal` is what it gets when its parent ends."""
+    """How a process is started. `orphan_signal` is what it gets when its parent ends.
+
+    `oom_score` says how much sooner than this process Linux ends it when memory is short, up to 1000.
+    """
 
     orphan_signal: signal.Signals = signal.SIGKILL
     niceness: int = 0
+    oom_score: int = 0
     descriptors: Sequence[int] = ()  # that it is handed, beside the three of every process
     environment: Mapping[str, str] | None = None  # None: this process's own
     output: BinaryIO | None = None  # where it writes its output and its errors
@@ -117,6 +122,7 @@ def start_module(module: str, arguments: Sequence[str] = (), terms: Terms = AS_U
         env=terms.environment,
         process_group=0,
     )
+    _make_expendable(process.pid, terms.oom_score)
     return Child(process, module)
 
 
@@ -135,6 +141,7 @@ def start_program(command: Sequence[str], terms: Terms = AS_USUAL) -> Child:
         start_new_session=True,
         preexec_fn=_bound(os.getpid(), terms),
     )
+    _make_expendable(process.pid, terms.oom_score)
     return Child(process, Path(command[0]).name)
 
 
@@ -178,12 +185,18 @@ class Asked:
         return self._child.code() is not None or time.monotonic() >= self._give_up_at
 
     def answer(self) -> Any:
-        """What it answered, once it has `ended`; to be asked for once. Raises ChildFailed. The process is gone then."""
+        """What it answered, once it has `ended`; to be asked for once. The process is gone then.
+
+        Raises ChildFailed, or OSError where it could not write what it had to.
+        """
         code = self._child.code()
         answer, complaint = _content(self._output), _content(self._errors).decode(errors="replace").strip()
         self.close()
         if code is None:
             raise ChildLate(f"{self._module} did not answer within {self._deadline_seconds:g} s", complaint)
+        if code == UNWRITABLE:
+            number, _, reason = complaint.rpartition(chr(10))[2].partition(" ")
+            raise OSError(int(number), reason)
         if code:
             raise ChildFailed(f"{self._module}: {complaint.rpartition(chr(10))[2] or ending(code)}", complaint)
         try:
@@ -200,7 +213,7 @@ class Asked:
 
 
 async def ask(module: str, arguments: Sequence[str], question: Any = None, *, deadline_seconds: float) -> Any:
-    """Ask such a module and wait for its answer. Raises ChildFailed.
+    """Ask such a module and wait for its answer. Raises ChildFailed, or OSError where it could not write.
 
     The process is gone when this returns or raises, also when it is cancelled.
     """
@@ -250,6 +263,17 @@ def live_no_longer_than(parent: int, orphan_signal: signal.Signals) -> None:
         os._exit(ORPHANED)
 
 
+def _make_expendable(pid: int, score: int) -> None:
+    """Between what this process itself has and 1000, so that the order holds where a container sets that. Raising it
+    needs no right; elsewhere than on Linux there is nothing to set.
+    """
+    if score:
+        with contextlib.suppress(OSError):
+            own = max(0, int(Path("/proc/self/oom_score_adj").read_text()))
+            with open(f"/proc/{pid}/oom_score_adj", "r+b", buffering=0) as file:
+                file.write(b"%d" % (own + (1000 - own) * score // 1000))
+
+
 def _watch(parent: int, orphan_signal: signal.Signals) -> None:
     while os.getppid() == parent:
         time.sleep(PARENT_POLL_SECONDS)
@@ -288,7 +312,13 @@ def main() -> None:
     live_no_longer_than(int(parent), signal.Signals(int(orphan_signal)))
     os.nice(int(niceness))
     sys.argv[1:] = arguments
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except OSError as error:
+        if (why := why_unwritten(error)) is None:
+            raise
+        print(error.errno, why, file=sys.stderr)  # for whoever asked, in one line
+        sys.exit(UNWRITABLE)
 
 
 if __name__ == "__main__":

@@ -24,11 +24,11 @@ from pydantic import (
 
 from app.runtime.sources import GivenValue, SettingNames, shown_sources, strangers, told_settings
 from app.runtime.webhook_addresses import Receiver, each_a_receiver, receiver
+from events.store.address import AddressRefused, store_address
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-STORE_SCHEMES: Final = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
 HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -134,8 +134,11 @@ def _networks(value: Any) -> Any:
 
 
 def _a_store(url: str | None) -> str | None:
-    if url is not None and not url.startswith(STORE_SCHEMES):
-        raise ValueError(f"it must start with one of {', '.join(STORE_SCHEMES)}")
+    if url is not None:
+        try:
+            store_address(url)
+        except AddressRefused as refused:
+            raise ValueError(str(refused)) from None
     return url
 
 
@@ -165,7 +168,7 @@ def _named_in_utf_8(path: Path) -> Path:
 
 
 def _default_workers() -> int:
-    return max(1, (os.cpu_count() or 1) - 1)
+    return max(2, (os.cpu_count() or 1) - 1)
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_parts)]
@@ -192,6 +195,9 @@ class Settings(BaseModel):
     )
     redis_url: Annotated[str | None, AfterValidator(_a_store)] = Field(
         None, description="An external Redis or Valkey; without it the embedded store is started."
+    )
+    store_replicas: int = Field(
+        0, ge=0, le=100, description="Replicas of an external store that must have an event before it is acknowledged."
     )
     publishable_keys: Keys = Field(
         (), description="Keys of pages, or their `sha256:` digests; `KEY@https://a.example|…` names its origins."
@@ -256,6 +262,15 @@ class Settings(BaseModel):
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
     analysis_timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Longest readout or export page.")
     drain_seconds: float = Field(7.0, ge=0, le=300, description="Longest wait for open requests after SIGTERM.")
+    lame_duck_seconds: float = Field(
+        0.0, ge=0, le=300, description="After SIGTERM probes hear 503 for so long, while all else is served as before."
+    )
+    keep_alive_seconds: int = Field(
+        65, ge=1, le=3600, description="How long a connection that was answered is kept for the next request."
+    )
+    hung_seconds: float = Field(
+        8.0, ge=0, le=3600, description="A process that gives no sign of life for so long is replaced; `0` is never."
+    )
     training_hours: float = Field(
         24.0, ge=0, allow_inf_nan=False, description="Hours between trainings of recommendations; `0` is never."
     )
@@ -286,6 +301,13 @@ class Settings(BaseModel):
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("store_replicas")
+    @classmethod
+    def _of_an_external_store(cls, replicas: int, info: ValidationInfo) -> int:
+        if replicas and info.data.get("redis_url") is None:
+            raise ValueError("the embedded store has no replicas; name a store of your own in RESONATE_REDIS_URL")
+        return replicas
 
     @property
     def secrets(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ import yaml
 from servers.patience import HUNG_SECONDS
 from servers.proxies import program
 
-from app.processes.supervisor import WORKER_GRACE_SECONDS, WRITER_SECONDS
+from app.processes.draining import WORKER_GRACE_SECONDS, WRITER_SECONDS
 from app.runtime.settings import SECRET_FIELDS, load_settings
 from app.runtime.sources import variable
 from events.store import embedded
