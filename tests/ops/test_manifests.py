@@ -183,6 +183,13 @@ def test_what_is_mounted_is_there_and_the_data_lie_below_their_mount() -> None:
     assert spec["enableServiceLinks"] is False  # else RESONATE_PORT is told to be tcp://…
 
 
+def test_in_the_image_no_shell_stands_between_the_service_and_its_signals() -> None:
+    lines = (OPS / "image" / "Containerfile").read_text().splitlines()
+    started = {word: rest for word, _, rest in (line.partition(" ") for line in lines) if word in ("ENTRYPOINT", "CMD")}
+    assert json.loads(started["ENTRYPOINT"]) == ["/opt/resonate/bin/resonate"]
+    assert json.loads(started["CMD"]) == ["serve"]
+
+
 def test_no_file_names_a_registry_of_anybody() -> None:
     files = [path for path in OPS.rglob("*") if path.is_file()]
     assert {"Containerfile", "compose.yaml", "resonate.service", "statefulset.yaml"} <= {path.name for path in files}

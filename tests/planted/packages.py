@@ -46,7 +46,7 @@ PACKAGES = {
     ),
     "entry_by_a_shell": Mutation(
         "in the image a shell stands before the service and gets its signals",
-        ("tests/ops/test_image.py",),
+        OF_MANIFESTS,
         (
             Edit(
                 "ops/image/Containerfile",
