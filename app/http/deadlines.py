@@ -30,7 +30,6 @@ class Deadlines:
     def __init__(self) -> None:
         self._queues: dict[tuple[float, str], Queue] = {}
         self._expected = 0.0
-        self._connections: Collection[Any] = ()
         self._room: Room | None = None
         self.watchers: list[
             Callable[[float, float], None]
@@ -41,7 +40,6 @@ class Deadlines:
         are too many, and it is seen to that the other ends read.
         """
         if self._room is None:
-            self._connections = connections
             self._room = Room(connections, most, *silent)
             self.watchers += [Readers(connections).watch, self._room.watch]
         return self._room
