@@ -35,6 +35,7 @@ from planted.guides import GUIDES
 from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
+from planted.packages import PACKAGES
 from planted.pages import PAGES
 from planted.people import PEOPLE
 from planted.privacy import PRIVACY
@@ -83,6 +84,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **DELIVERY,
     **REPORTS,
     **DISKS,
+    **PACKAGES,
     **DRAFTS,
     **WEBHOOKS,
     **dict(refusals()),
