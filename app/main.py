@@ -13,6 +13,8 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from app.answers.refusals import REFUSAL_CODES
+from app.control.line import Line
 from app.dashboard import assets
 from app.dashboard.customers import cx as experience_page
 from app.dashboard.customers import recommendations as recommendations_page
@@ -69,11 +71,13 @@ from app.steering import routes as steering_routes
 from app.surveys import routes as surveys
 from app.surveys.routes import is_survey, survey_refused
 from app.worker.resources import Resources, open_resources
+from events.causes import STORE_CAUSES
 from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
 
 logger = logging.getLogger(__name__)
 
 
+CODES: Final = tuple(dict.fromkeys((*REFUSAL_CODES, *STORE_CAUSES)))  # that may be told to who is refused
 KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 
 
@@ -126,12 +130,13 @@ ROUTERS = (
 )  # fmt: skip
 
 
-def create_app(settings: Settings, desk: Desk | None = None) -> "Application":
+def create_app(settings: Settings, desk: Desk | None = None, line: Line | None = None) -> "Application":
     """The ASGI application of one worker; it opens its `Resources` in the lifespan and closes them there.
 
-    `desk` is its place on the board of its service; None makes a board for it alone.
+    `desk` is its place on the board of its service (None makes a board for it alone), `line` its own to the supervisor;
+    without one, definitions are read from the files.
     """
-    return Application(settings, desk or Desk.alone())
+    return Application(settings, desk or Desk.alone(), line)
 
 
 def cold_application(*, pages: bool = True) -> FastAPI:
@@ -159,9 +164,10 @@ def cold_application(*, pages: bool = True) -> FastAPI:
 class Application:
     """Answers the lifespan itself and hands requests to the dispatch of the worker that it opened."""
 
-    def __init__(self, settings: Settings, desk: Desk) -> None:
+    def __init__(self, settings: Settings, desk: Desk, line: Line | None) -> None:
         self.settings = settings
         self.desk = desk
+        self.line = line
         self.deadlines = Deadlines()
         self.table = path_table()
         self.cold = cold_application(pages=settings.dashboard == "on")
@@ -175,6 +181,11 @@ class Application:
             return self._dispatch(scope, receive, send)
         return self._live(scope, receive, send)
 
+    def refused(self, code: str) -> None:
+        """The protocol refused a request before the application saw it."""
+        if self._dispatch is not None:
+            self.cold.state.resources.telemetry.refused(code)
+
     @property
     def answer_whole(self) -> Callable[[Scope, bytes], Whole | Later | None] | None:
         """The protocol's short way to what is served, which a connection looks up once."""
@@ -187,7 +198,7 @@ class Application:
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Everything a request needs is there between start-up and shut-down."""
-        async with open_resources(self.settings, route_names(self.table), self.desk) as resources:
+        async with open_resources(self.settings, route_names(self.table), self.desk, CODES, self.line) as resources:
             self.cold.state.resources = resources
             each = self.settings.connections_per_network_and_worker
             self.crowd = OpenConnections(resources.access.networks, each, note=resources.desk.note)
@@ -195,6 +206,7 @@ class Application:
             watch = resources.access.pressure.watch
             self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
             self.streams = resources.streams
+            self.deadlines.watchers.append(lambda now, late: self.desk.gauge("open_connections", self.deadlines.crowd))
             self.deadlines.watchers.append(Readers(resources.streams.open).watch)
             cold = Cold(self.cold, self.deadlines, resources.access, partial(_failing, self.cold))
             served = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
@@ -266,6 +278,7 @@ def _refused_to_strangers(path: str, problem: Problem) -> Response | None:
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    request.scope["state"][EXCHANGE].refusal = error.code
     shown = _refused_to_strangers(request.url.path, error)
     if shown is not None:
         return shown

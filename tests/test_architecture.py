@@ -28,11 +28,12 @@ SHORT = {
     "app/dashboard/paging.py",
     "events/tallies/remedies.py",
     # modules of less than 60 lines that are a thought of their own
-    "app/cli/main.py",
+    "app/control/frames.py",
     "app/intake/paths.py",
     "events/authority.py",
     "events/dialects/exposures.py",
     "events/dialects/names.py",
+    "events/gauges.py",
     "events/parts/arrow.py",
     "events/store/keys.py",
     "events/store/memory.py",
@@ -86,6 +87,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": (
         "app/analysis/",
         "app/processes/notify.py",
+        "app/control/",
         "app/serving/sockets.py",
         "events/store/",
     ),

@@ -3,10 +3,11 @@
 import asyncio
 import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from app.analysis.jobs import Jobs
@@ -17,7 +18,7 @@ from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from events.engines.duckdb import EngineLimits, EventLog
 from events.log.export import Exporter
-from events.parts.part import DataDamaged
+from events.parts.part import CopyTorn, DataDamaged
 from events.privacy.journal import ErasureJournal
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
@@ -51,12 +52,15 @@ class LogState:
 class Analysis:
     """The state of the analysis process. Readouts run one at a time; the log is read beside them."""
 
-    def __init__(self, settings: Settings, connection: Connection, note: Note) -> None:
+    def __init__(
+        self, settings: Settings, connection: Connection, note: Note,
+        told: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
         self.note = note
         self.settings = settings
         self.connection = connection
         self.directory = DataDirectory(settings.data)
-        self.catalogs = CatalogReader(settings.data)
+        self.catalogs = CatalogReader(settings.data, told)
         self.log = EventLog(settings.data, analysis_limits(settings))
         self.journal = ErasureJournal(settings.erasure_journal) if settings.erasure_journal else None
         self.readouts = Readouts(self.log, self.catalogs)
@@ -70,9 +74,13 @@ class Analysis:
         self.log_jobs = Jobs("log", lambda: None)  # pages are short: they end by themselves
 
     @classmethod
-    async def open(cls, settings: Settings, note: Note = unnoted) -> "Analysis":
-        """Connect and read the catalogue's snapshot; `note` tells `/readyz` what ails."""
-        return cls(settings, await store_connection(settings), note)
+    async def open(
+        cls, settings: Settings, note: Note = unnoted, told: Mapping[str, bytes] = MappingProxyType({})
+    ) -> "Analysis":
+        """Connect, and read what the supervisor `told` of definitions, else the catalogue's snapshot; `note` tells
+        `/readyz` what ails.
+        """
+        return cls(settings, await store_connection(settings), note, told)
 
     async def written(self) -> LogState:
         """Wait (at most 1.5 s) until the log holds what is acknowledged now, then say how far it came."""
@@ -89,6 +97,8 @@ class Analysis:
         """Tell `/readyz` what was found damaged in this block, or that nothing is any more."""
         try:
             yield
+        except CopyTorn:  # said by the log itself
+            raise
         except DataDamaged as damage:
             self.note("data_damaged", str(damage))
             raise

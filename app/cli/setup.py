@@ -78,8 +78,9 @@ def init(  # noqa: PLR0913 (one parameter per option of the command)
         answers = _answered(known, given, ask=not yes and not as_json and sys.stdin.isatty()).checked()
         keys = keys_file(folder)
         read_keys(read_or_none(keys) or b"", keys.name)  # what is wrong with it is said before anything is written
+        settings = environment_settings(writes=True, keys=keys)
         changed = write_site(folder, answers)
-        made = _make_keys(environment_settings(keys=keys))
+        made = _make_keys(settings)
         if "pages" in made:
             note_publishable(folder, made["pages"])
         lines = lines_for_shop(answers, publishable_of(folder) or "pk_…")

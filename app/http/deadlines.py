@@ -41,6 +41,11 @@ class Deadlines:
         return self._room
 
     @property
+    def crowd(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
+    @property
     def crowding(self) -> float:
         """The share of the connections that may be open which is."""
         return 0.0 if self._room is None else self._room.crowding

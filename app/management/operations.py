@@ -11,12 +11,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from app.http.access import Grant
+from app.metrics.exposition import CONTENT_TYPE
+from app.metrics.scrape import Scraped, exposition
 from app.routes.dependencies import Anyone, Secret, Worker
 from app.runtime.ailments import Ailment, OwnCause, ailment_told
 from app.runtime.data_directory import DataDirectory
 from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from events.causes import StoreCause
+from events.parts.standing import torn_parts
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
 from events.store.memory import StoreMemory, read_memory
@@ -26,7 +29,7 @@ from kit.time import SECOND_US, iso, moment_of
 
 router = APIRouter(tags=["Operations"])
 
-PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
+FORMAT: Final = 1
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0
@@ -116,16 +119,24 @@ def _unready(told: dict[str, Any]) -> JSONResponse:
     "their start on.",
     response_class=PlainTextResponse,
 )
-async def metrics(worker: Worker, grant: Anyone) -> PlainTextResponse:
-    state, errors, reader = worker.stream.state, len(worker.catalogs.errors), reading(grant)
-    gauges = {
-        "resonate_store_available": float(state.available),
-        "resonate_definition_errors": float(errors if reader else min(errors, 1)),
-        "resonate_streams_open": float(len(worker.streams.open)),
-        "resonate_experiments_running": float(len(worker.visible_to(reader, time.time()).running)),
-    }
-    rejected = (await worker.intake.all()).totals
-    return PlainTextResponse(worker.telemetry.exposition(gauges, rejected), media_type=PROMETHEUS, headers=NEVER_STORED)
+async def metrics(request: Request, worker: Worker, grant: Anyone) -> PlainTextResponse:
+    errors, reader = len(worker.catalogs.errors), reading(grant)
+    ready = readiness(worker, *await worker.pipeline.look(worker.stream.state.cause), reads=True)
+    scraped = Scraped(
+        gauges={
+            "store_available": float(worker.stream.state.available),
+            "definition_errors": float(errors if reader else min(errors, 1)),
+            "streams_open": float(len(worker.streams.open)),
+            "experiments_running": float(len(worker.visible_to(reader, time.time()).running)),
+        },
+        causes=[each["code"] for each in ready["causes"]],
+        rejected=(await worker.intake.all()).totals,
+        training=worker.recommender.last_training(),
+        version=request.app.version,
+        format=FORMAT,
+    )
+    text = await exposition(worker.telemetry, worker.settings.data, scraped)
+    return PlainTextResponse(text, media_type=CONTENT_TYPE, headers=NEVER_STORED)
 
 
 def reading(grant: Grant | None) -> Grant | None:
@@ -195,6 +206,8 @@ def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str |
     now, monotonic = time.time(), time.monotonic()
     causes = [Ailment("definitions_invalid")] if worker.catalogs.errors else []
     causes += worker.desk.board.causes()  # of all processes, none of which is asked
+    with contextlib.suppress(OSError, ValueError):
+        causes += [Ailment("copy_torn", gap.told) for gap in torn_parts(worker.settings.data)]
     causes += [] if worker.consent.chosen else [Ailment("consent_not_chosen")]
     causes += map(Ailment, writer)
     causes += [Ailment("model_refused", each) for each in worker.recommender.concentrated()]

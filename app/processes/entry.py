@@ -17,6 +17,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kit.files import why_unwritten
+
 if TYPE_CHECKING:
     from app.runtime.board import Desk, RoleName
     from app.runtime.settings import Settings
@@ -27,7 +29,8 @@ logger = logging.getLogger("resonate.trainer")
 @dataclass(frozen=True, slots=True)
 class Handed:
     """What a process of the supervisor's tree was handed: the pipe that says it is ready, its socket and the pipe that
-    ends when the service does, if any (else −1), the board and which of the desks of its role is its own.
+    ends when the service does, if any (else −1), the board and which of the desks of its role is its own, and its line
+    to the supervisor if any.
     """
 
     ready_descriptor: int
@@ -35,6 +38,7 @@ class Handed:
     ending_descriptor: int
     board_descriptor: int
     number: int
+    line_descriptor: int
 
     @classmethod
     def read(cls, arguments: list[str]) -> "Handed":
@@ -71,13 +75,14 @@ class Handed:
 def work(*arguments: str) -> int:
     """One HTTP worker: serves until SIGTERM or SIGINT, then drains."""
     # The supervisor loads the definitions while this process imports; only then are the settings read.
+    from app.control.line import Line
     from app.main import create_app
     from app.serving.server import DrainingServer, server_config
 
     handed = Handed.read([*arguments])
     settings = handed.settings("worker")
     config = server_config(
-        create_app(settings, handed.desk("worker")),
+        create_app(settings, handed.desk("worker"), Line(handed.line_descriptor)),
         limit_concurrency=settings.max_connections,
         timeout_keep_alive=settings.keep_alive_seconds,
     )
@@ -100,7 +105,6 @@ def write(*arguments: str, reach: Callable[[str], None] = lambda point: None) ->
 
 
 async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], None]) -> None:
-    """Raises StoreRefused for a store that may not be used."""
     from app.runtime.data_directory import store_connection
     from events.writer.lease import Lease, Owner, while_owner
     from events.writer.shard import WriterOptions
@@ -108,13 +112,14 @@ async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], No
 
     stop = _stop_signal()
     options = WriterOptions(retention_days=settings.retention_days, reach=reach)
+    options = replace(options, gauge=handed.desk("writer").gauge)
     connection = await store_connection(settings)
     try:
         handed.say_ready()
         if settings.redis_url is None:  # the embedded store has no other user
             return await run_writer(connection, settings.data, options, stop)
         owner = Owner.of(settings.data, os.getppid())
-        fenced = replace(options, owner=owner.log)
+        fenced = replace(options, owner=owner.run)
         await while_owner(Lease(connection, owner), lambda: run_writer(connection, settings.data, fenced, stop), stop)
     finally:
         await connection.close()
@@ -135,12 +140,14 @@ async def _analyse(handed: Handed, settings: "Settings") -> bool:
     from app.analysis import calls
     from app.analysis.server import AnalysisServer
     from app.analysis.state import Analysis
+    from app.control.line import Line
 
-    stop = _stop_signal()
-    analysis = await Analysis.open(settings, handed.desk("analysis").note)
+    stop, line = _stop_signal(), Line(handed.line_descriptor)
+    analysis = await Analysis.open(settings, handed.desk("analysis").note, line.first())
     try:
         answering = partial(calls.answer, analysis)
-        await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
+        with line.follow(analysis.catalogs.take):
+            await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
     finally:
         finished = await analysis.close()
     return finished
@@ -167,6 +174,11 @@ def train_once(data: Path) -> int:
     except DataDamaged as damage:
         keep(data / MODELS, Report("failed", None, (str(damage),), {}, 0.0))
         logger.error("training failed, the former model serves: %s", damage)
+        return 1
+    except OSError as error:
+        if (why := why_unwritten(error)) is None:
+            raise
+        logger.error("training failed, the former model serves: %s", why)
         return 1
     level = logging.WARNING if report.outcome == "refused" else logging.INFO
     logger.log(level, "training %s", report.outcome, extra={"version": report.version, "reasons": list(report.reasons)})

@@ -74,17 +74,18 @@ async def _external(settings: Settings, data: Path) -> str:
     from events.writer.lease import Lease, Owner
 
     try:
-        connection = await connect(settings.redis_url, shards=settings.shards)
+        connection = await connect(settings.redis_url, shards=settings.shards, replicas=settings.store_replicas)
     except StoreRefused as error:
         raise StoreFailed(f"RESONATE_REDIS_URL: {error}") from None
     try:
-        other = None
+        other, own = None, Owner.of(data, os.getpid())
         with contextlib.suppress(StoreUnavailable):  # the writer sees to it once the store answers
-            other = await Lease(connection, Owner.of(data, os.getpid())).other()
+            other = await Lease(connection, own).other()
         if other is not None:
+            copied = f"; {data} is a copy of that directory" if own.log == other.log else ""
             raise StoreFailed(
                 f"RESONATE_REDIS_URL: the store at {connection.address} belongs to {other}, and events would be lost to"
-                " one of both; stop that service, or give this one a store or a database number of its own"
+                f" one of both{copied}; stop that service, or give this one a store or a database number of its own"
             )
         for warning in connection.warnings:
             logger.warning(warning)

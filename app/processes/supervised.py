@@ -2,6 +2,7 @@
 
 import os
 import signal
+import socket
 import time
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,8 @@ STEADY_SECONDS: Final = 1.0  # a child that was ready this long is a healthy one
 class Role:
     """What a child is for: its name among the entries, its niceness, and what it is handed (−1 for none): a socket to
     listen on, and the pipe that ends when the service does.
+
+    One that follows `topics` is told of them by a line of its own, over which it asks too.
     """
 
     name: str
@@ -26,6 +29,7 @@ class Role:
     socket_descriptor: int = -1
     ending_descriptor: int = -1
     module: str = ENTRY
+    topics: tuple[str, ...] = ()
 
 
 class ChildProcess:
@@ -39,6 +43,7 @@ class ChildProcess:
         self.desk = desk
         self.ready = False
         self.ready_descriptor: int | None = None
+        self.line: socket.socket | None = None  # of a role that follows something; whoever takes it closes it
         self.start_at: float | None = None  # monotonic time of the next start, while dead
         self._child: Child | None = None
         self._failures = 0
@@ -60,13 +65,17 @@ class ChildProcess:
         self.ready_descriptor, theirs = os.pipe()
         os.set_blocking(self.ready_descriptor, False)
         role, board = self.role, self.desk.board.descriptor
+        self.line, end = socket.socketpair() if role.topics else (None, None)
+        line = -1 if end is None else end.fileno()
         handed = (theirs, role.socket_descriptor, role.ending_descriptor, board)
-        passed = [descriptor for descriptor in handed if descriptor >= 0]
+        passed = [descriptor for descriptor in (*handed, line) if descriptor >= 0]
         try:
-            arguments = (role.name, *map(str, handed), str(self.desk.number))
+            arguments = (role.name, *map(str, (*handed, self.desk.number, line)))
             self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=passed))
         finally:
             os.close(theirs)
+            if end is not None:
+                end.close()
         self.desk.started(self._child.pid)
 
     def instruct(self, settings_json: bytes) -> None:

@@ -17,6 +17,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from app.control.orders import carried_out
+from app.control.switchboard import Switchboard
 from app.http.access import configured_keys
 from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
@@ -24,6 +26,7 @@ from app.processes.draining import WORKER_GRACE_SECONDS, WRITER_SECONDS, LameDuc
 from app.processes.notify import Notifier
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
+from app.processes.upkeep import Upkeep
 from app.runtime.board import Board
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
@@ -32,7 +35,7 @@ from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.announced import Announcer
 from kit.child import ending
-from kit.files import mark_of, remove_leftovers, replace_file
+from kit.files import mark_of, remove_leftovers
 
 if TYPE_CHECKING:
     from experiments.catalog.changes import DefinitionChange
@@ -44,12 +47,11 @@ NO_CONSENT_CHOSEN: Final = (
     "nobody has chosen what holds for visitors of whom nothing is said: until then they are counted and no more; write "
     "`privacy: {default_consent: personal}`, measure or none into shop.yaml (docs/privacy.md)"
 )
+ALL_TOPICS: Final = ("state", "phases", "catalogue")
 TICK_SECONDS: Final = 0.25
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ANALYSIS_NICENESS: Final = 10
 TRAINER_NICENESS: Final = 15
-SWEEP_SECONDS: Final = 60.0
-OLDEST_UPLOAD_SECONDS: Final = 300.0  # well beyond the deadlines of an upload and of its reading
 FIRST_TRAINING_SECONDS: Final = 20.0  # after the start, so that a start is quick
 TRAINING_LOOK_SECONDS: Final = 60.0  # between looks at when the last training was
 
@@ -76,7 +78,6 @@ class Supervisor:
         self.selector = selectors.DefaultSelector()
         self.announced = False
         self.listening = False  # for the first call of the analysis
-        self.sweep_at = 0.0
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
@@ -89,14 +90,16 @@ class Supervisor:
         remove_leftovers(self.directory.uploads)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
         self.audit = Audit(self.directory.root)
+        self.upkeep = Upkeep(self.directory.uploads, self.audit, self.desk.note)
         self._read_keys()
         self.store = Store(self.settings, self.directory.root)
+        self.switchboard = Switchboard(self.selector, lambda order: carried_out(self.keeper, self.audit, order))
         self.lame_duck = LameDuck(self.settings.lame_duck_seconds)
-        worker = Role("worker", 0, self.listener.fileno(), self.lame_duck.told_by)
+        worker = Role("worker", 0, self.listener.fileno(), self.lame_duck.told_by, topics=("state", "catalogue"))
         desk = self.board.desk
         self.workers = [ChildProcess(worker, each) for each in self.board.desks("worker")]
         self.writer = ChildProcess(Role("writer"), desk("writer"))
-        analysis = Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno())
+        analysis = Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno(), topics=ALL_TOPICS)
         self.analysis = ChildProcess(analysis, desk("analysis"))
         self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS), desk("trainer"))
         webhooks = Role("webhooks", ANALYSIS_NICENESS)
@@ -159,8 +162,10 @@ class Supervisor:
             sources = FreezeSources(self.traffic, DesignMirror(self.settings))
         now = partial(datetime.now, UTC)
         self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, now, sources)
-        self.keeper.tell = self._note_definitions
+        self.keeper.tell, self.keeper.publish = self._note_definitions, self.switchboard.tell
+        self.keeper.note = self.desk.note
         self.keeper.boot()
+        self.switchboard.listen(self.directory.orders_socket)
         self._report_definitions()
         first.instruct(self._instructions())
         self._listen_for_analysis()
@@ -196,14 +201,13 @@ class Supervisor:
         self._reap()
         self._start_due()
         self.store.watch()
-        if time.monotonic() >= self.sweep_at:  # what killed workers left of uploads
-            remove_leftovers(self.directory.uploads, OLDEST_UPLOAD_SECONDS)
-            self.sweep_at = time.monotonic() + SWEEP_SECONDS
         if self.keeper.poll():
             self._report_definitions()
-        self.audit.catch_up()
+        self.upkeep.look()
+        self.switchboard.watch()
         if self.key_list is not None and self.key_list.poll():
             self._report_keys(self.key_list.problems)
+            self.upkeep.told("keys", self.key_list.not_kept)
         self.notifier.look(self._causes, healthy=True)
 
     def _causes(self) -> Sequence[str]:
@@ -217,6 +221,8 @@ class Supervisor:
         child.start()
         assert child.ready_descriptor is not None
         self.selector.register(child.ready_descriptor, selectors.EVENT_READ, lambda: self._hear(child))
+        if child.line is not None:
+            self.switchboard.connect(child.line, child.role.topics)
 
     def _relaunch(self, child: ChildProcess) -> None:
         self._launch(child)
@@ -281,7 +287,7 @@ class Supervisor:
         address = address_of(self.listener)
         port = self.listener.getsockname()[1]
         told = json.dumps({"pid": os.getpid(), "url": address, "port": port})
-        replace_file(self.directory.address_file, told.encode(), durable=False)
+        self.upkeep.put(self.directory.address_file, told.encode())
         if self.keys.generated is not None:  # shown once, on the start that made them; never logged
             print(f"publishable key {self.keys.generated.publishable}")
             print(f"secret key      {self.keys.generated.secret}")
@@ -324,12 +330,14 @@ class Supervisor:
         admit_nobody(self.listener)
         self.listener.close()
         end_all(self.workers, self.settings.drain_seconds + WORKER_GRACE_SECONDS)
+        self.switchboard.close()
         self.analysis_listener.close()
         self.traffic.close()
         end_all([self.writer, self.analysis, self.trainer, *self.webhooks], WRITER_SECONDS)
         self.store.stop()
         self.directory.analysis_socket.unlink(missing_ok=True)
-        self.directory.address_file.unlink(missing_ok=True)
+        self.directory.orders_socket.unlink(missing_ok=True)
+        self.upkeep.forget(self.directory.address_file)
         self.selector.close()
         self.lame_duck.close()
 

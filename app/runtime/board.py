@@ -22,9 +22,15 @@ from zlib import crc32
 import msgspec
 
 from app.runtime.ailments import Ailment, AilmentCode
+from events.gauges import WriterGauge
 
 RoleName = Literal["supervisor", "worker", "writer", "analysis", "trainer", "webhooks", "store"]
-GaugeName = Literal["open_connections", "open_descriptors", "descriptor_limit"]
+WorkerGauge = Literal[
+    "open_connections", "open_descriptors", "descriptor_limit",
+    "looked_at", "pending_events", "lag_seconds", "store_used_bytes", "store_limit_bytes", "store_aof_bytes",
+    "store_growth_seconds", "store_days_to_full",
+]  # fmt: skip
+GaugeName = Literal[WorkerGauge, WriterGauge]
 Note: TypeAlias = Callable[[AilmentCode, str | None], None]
 """Says that a cause holds, with what it names (or an empty text), or, by None, that it is over."""
 

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,6 +19,7 @@ logger = logging.getLogger("resonate.supervisor")
 
 
 LARGEST_FLOOR: Final = 0.05  # of a disk
+PID_BYTES: Final = 24  # always as many, so that a full disk takes it in place of another
 ALLOW_GROUP: Final = "; RESONATE_DATA_GROUP=1 lets its group read"
 
 
@@ -49,6 +51,11 @@ class DataDirectory:
     def analysis_socket(self) -> Path:
         """Where the analysis process listens."""
         return socket_place(self.run / "analysis.sock")
+
+    @property
+    def orders_socket(self) -> Path:
+        """Where the supervisor hears the orders of commands."""
+        return socket_place(self.run / "orders.sock")
 
     @property
     def address_file(self) -> Path:
@@ -91,12 +98,19 @@ class DataDirectory:
         That of the parts is not looked at where it is another one: then events wait in the store, whose memory decides.
         """
         free = math.inf
+        for disk in self._disks():
+            floor = min(floor_bytes, LARGEST_FLOOR * disk.f_blocks * disk.f_frsize)
+            free = min(free, disk.f_bavail * disk.f_frsize / floor if floor else math.inf)
+        return free
+
+    def free_share(self) -> float:
+        """How much is free of the fuller one of the disks of the directory and of the store."""
+        return min((disk.f_bavail / disk.f_blocks for disk in self._disks() if disk.f_blocks), default=1.0)
+
+    def _disks(self) -> Iterator[os.statvfs_result]:
         for folder in (self.root, self.root / "store"):
             with contextlib.suppress(FileNotFoundError):
-                disk = os.statvfs(folder)
-                floor = min(floor_bytes, LARGEST_FLOOR * disk.f_blocks * disk.f_frsize)
-                free = min(free, disk.f_bavail * disk.f_frsize / floor if floor else math.inf)
-        return free
+                yield os.statvfs(folder)
 
     def room(self) -> tuple[int, int]:
         """Bytes that are free on the disk of the directory, and that the disk has."""
@@ -137,14 +151,19 @@ class DataDirectory:
             raise DirectoryInUse(
                 f"data directory in use by pid {owner}: {self.root} belongs to another running service"
             )
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk keeps who had it before: the lock is what counts
+            os.pwrite(descriptor, f"{os.getpid()}\n".ljust(PID_BYTES).encode(), 0)
         return descriptor
 
 
 async def store_connection(settings: Settings) -> Connection:
-    """A connection to the external store, else to the embedded one of the data directory."""
+    """A connection to the external store, else to the embedded one of the data directory.
+
+    One that may not be used is as good as away: whoever serves goes on without it, and it may be mended.
+    """
     if settings.redis_url is not None:
-        return await connect(settings.redis_url, shards=settings.shards)
+        return await connect(
+            settings.redis_url, shards=settings.shards, replicas=settings.store_replicas, refuses=False
+        )
     store = EmbeddedStore(settings.data)
-    return await connect(None, store.socket, shards=settings.shards, data=settings.data)
+    return await connect(None, store.socket, shards=settings.shards, data=settings.data, refuses=False)

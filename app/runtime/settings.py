@@ -22,13 +22,13 @@ from pydantic import (
     field_validator,
 )
 
-from app.runtime.sources import Known, Told, shown_sources, strangers, told_settings
+from app.runtime.sources import GivenValue, SettingNames, shown_sources, strangers, told_settings
 from app.runtime.webhook_addresses import Receiver, each_a_receiver, receiver
+from events.store.address import AddressRefused, store_address
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
 
-STORE_SCHEMES: Final = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
 HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -134,8 +134,11 @@ def _networks(value: Any) -> Any:
 
 
 def _a_store(url: str | None) -> str | None:
-    if url is not None and not url.startswith(STORE_SCHEMES):
-        raise ValueError(f"it must start with one of {', '.join(STORE_SCHEMES)}")
+    if url is not None:
+        try:
+            store_address(url)
+        except AddressRefused as refused:
+            raise ValueError(str(refused)) from None
     return url
 
 
@@ -192,6 +195,9 @@ class Settings(BaseModel):
     )
     redis_url: Annotated[str | None, AfterValidator(_a_store)] = Field(
         None, description="An external Redis or Valkey; without it the embedded store is started."
+    )
+    store_replicas: int = Field(
+        0, ge=0, le=100, description="Replicas of an external store that must have an event before it is acknowledged."
     )
     publishable_keys: Keys = Field(
         (), description="Keys of pages, or their `sha256:` digests; `KEY@https://a.example|…` names its origins."
@@ -293,6 +299,13 @@ class Settings(BaseModel):
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("store_replicas")
+    @classmethod
+    def _of_an_external_store(cls, replicas: int, info: ValidationInfo) -> int:
+        if replicas and info.data.get("redis_url") is None:
+            raise ValueError("the embedded store has no replicas; name a store of your own in RESONATE_REDIS_URL")
+        return replicas
+
     @property
     def secrets(self) -> tuple[str, ...]:
         """The configured key values, which no log line may show; digests tell nothing."""
@@ -329,7 +342,7 @@ class Settings(BaseModel):
 
 
 SEVERAL: Final = {name for name, field in Settings.model_fields.items() if field.default == ()}
-KNOWN: Final = Known(tuple(Settings.model_fields), SECRET_FIELDS, SECRET_FIELDS & SEVERAL)
+KNOWN: Final = SettingNames(tuple(Settings.model_fields), SECRET_FIELDS, SECRET_FIELDS & SEVERAL)
 
 
 def load_settings(environment: Mapping[str, str], **options: Any) -> Settings:
@@ -351,7 +364,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return strangers(KNOWN, environment)
 
 
-def _loaded(environment: Mapping[str, str], options: Mapping[str, Any]) -> tuple[Settings, Mapping[str, Told]]:
+def _loaded(environment: Mapping[str, str], options: Mapping[str, Any]) -> tuple[Settings, Mapping[str, GivenValue]]:
     told, problems = told_settings(KNOWN, environment, options)
     try:
         settings = Settings.model_validate({name: each.value for name, each in told.items()})
@@ -363,7 +376,7 @@ def _loaded(environment: Mapping[str, str], options: Mapping[str, Any]) -> tuple
     raise SettingsError(problems)
 
 
-def _problem(told: Mapping[str, Told], details: "ErrorDetails") -> str:
+def _problem(told: Mapping[str, GivenValue], details: "ErrorDetails") -> str:
     """A value that cannot be used, in words: who told it, what is wrong, what would be right."""
     field = str(details["loc"][0])
     message = details["msg"].removeprefix("Value error, ").replace("Input should", "it should")

