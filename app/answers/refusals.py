@@ -7,6 +7,7 @@ RefusalCode = Literal[
     "against_the_decision",
     "analysis_failed",
     "analysis_timeout",
+    "analysis_restarted",
     "analysis_unavailable",
     "answered_by_nobody",
     "audit_not_kept",
@@ -140,6 +141,7 @@ RefusalCode = Literal[
 `against_the_decision`: It would be shipped against the decision: tick that this is meant, or wait for the decision.
 `analysis_failed`: The answer could not be computed: the log of the service says why.
 `analysis_timeout`: The answer took too long to compute: ask again in a moment, or for less at once.
+`analysis_restarted`: The process that computes answers ended under this question and is started again: ask it again.
 `analysis_unavailable`: The process that computes answers is not there: ask again in a moment; /readyz says how it is.
 `answered_by_nobody`: An answered ticket does not say by whom: send properties.by, agent or bot.
 `audit_not_kept`: The audit cannot be written, so nothing was done: make room for it in the data directory, then ask

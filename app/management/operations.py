@@ -175,6 +175,7 @@ def readiness(
     causes = degraded_by(worker, writer, embedded.recovery if embedded else None)
     if cause is not None:
         causes.append(Ailment(cause))
+    causes = list({each.text: each for each in causes}.values())  # more than one process may have seen it
     store = {"available": cause is None, "cause": cause}
     ready = {"status": "degraded" if causes else "ready", "degraded": [each.text for each in causes], "store": store}
     if not reads:

@@ -2,7 +2,7 @@
 
 import contextlib
 import hashlib
-import mmap
+import os
 import time
 from bisect import bisect_left
 from collections import deque
@@ -194,7 +194,7 @@ class Telemetry:
             with contextlib.suppress(OSError, IndexError):  # one that has ended, or a system without /proc
                 pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
                 if pages:  # else it ends at this moment
-                    yield pid, pages * mmap.PAGESIZE
+                    yield pid, pages * os.sysconf("SC_PAGE_SIZE")
 
     def outcomes(self) -> dict[str, int]:
         """Events by what became of them, over all workers since the start."""

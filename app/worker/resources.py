@@ -32,7 +32,7 @@ from app.limits.pressure import Pressure
 from app.metrics.pipeline import SAMPLE_SECONDS, Pipeline, StoreGrowth
 from app.people.file import People
 from app.people.sessions import Sessions
-from app.runtime.board import Desk
+from app.runtime.board import BEAT_SECONDS, Desk
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import RATE_SECONDS, Telemetry
@@ -289,6 +289,7 @@ async def open_resources(
             "keeping what the audit waits for": (partial(keys.catch_up, telemetry), USES_SECONDS),
         }.items():  # fmt: skip
             following.repeat(look, name, seconds, LONGEST_PAUSE_SECONDS)
+        following.repeat(desk.beating, "saying that the loop turns", BEAT_SECONDS)
         following.start(networks.look, NETWORKS_LOOK)
         yield Resources(
             settings=settings,
