@@ -38,6 +38,7 @@ from planted.limits import LIMITS
 from planted.pages import PAGES
 from planted.people import PEOPLE
 from planted.privacy import PRIVACY
+from planted.probes import PROBES
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
 from planted.reports import REPORTS
@@ -70,6 +71,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TAG,
     **SCRIPTS,
     **PUBLISHING,
+    **PROBES,
     **LIMITS,
     **DIALECTS,
     **INTAKE,
