@@ -68,7 +68,7 @@ PROBES: Mapping[str, Mutation] = {
     ),
     "the_slow_are_cut": Mutation(
         "who still takes its last answer counts as gone",
-        (f"{ROOM}::test_who_was_silent_longest_goes_and_none_that_speaks",),
+        (f"{ROOM}::test_who_still_takes_its_last_answer_leaves_no_room_yet",),
         (Edit("app/limits/room.py", "if len(self._connections) < before:", "if before:"),),
     ),
     "others_files": Mutation(
