@@ -47,7 +47,7 @@ class Deadlines:
     @property
     def crowd(self) -> int:
         """How many connections are open."""
-        return len(self._connections)
+        return 0 if self._room is None else self._room.crowd
 
     @property
     def crowding(self) -> float:
