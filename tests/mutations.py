@@ -39,6 +39,7 @@ from planted.packages import PACKAGES
 from planted.pages import PAGES
 from planted.people import PEOPLE
 from planted.privacy import PRIVACY
+from planted.probes import PROBES
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
 from planted.reports import REPORTS
@@ -71,6 +72,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TAG,
     **SCRIPTS,
     **PUBLISHING,
+    **PROBES,
     **LIMITS,
     **DIALECTS,
     **INTAKE,

@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any, Final, cast
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.http.exchange import REFUSED, Awaited, head_lines
@@ -33,6 +34,21 @@ REST_SECONDS: Final = 0.1
 SHORT_METHODS: Final = (b"POST", b"GET")
 
 
+class PipelineFlow(FlowControl):
+    """Reads nothing while requests of the connection are queued, or its answers wait to be read.
+
+    uvicorn reads on after each answer, and a read may hold thousands of requests: its queue would grow without end.
+    """
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline and not self.write_paused:
+            super().resume_reading()
+
+
 class ReceiptProtocol(BoundedProtocol):
     """Reads requests of a connection and writes their answers.
 
@@ -57,6 +73,7 @@ class ReceiptProtocol(BoundedProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = PipelineFlow(transport, self.pipeline)
         self.answer_whole = getattr(self.app, "answer_whole", None)
         self.fixed = {
             "type": "http",
@@ -143,7 +160,8 @@ class ReceiptProtocol(BoundedProtocol):
             if fault is not None:
                 self.refuse(400, "unreadable_request", fault)
                 return
-        if ((self.head_bytes or self.large_read) and self.head_too_large()) or self.too_many():
+        too_large = (self.head_bytes or self.large_read) and self.head_too_large()
+        if too_large or ((self.network is None or self.beyond is not None) and self.too_many()):
             return
         self.early_body = b""
         if self.answer_whole is not None and version == "1.1" and self.may_be_short():
