@@ -22,6 +22,7 @@ from app.backup.manifest import (
     KeptFile,
     ShardEnd,
     note_run,
+    sync_tree,
     write_backup,
 )
 from app.backup.stream import StreamAway, Taken, take_stream
@@ -33,7 +34,7 @@ from events.log.copying import CopiedLog, LogRestless, copy_log
 from events.log.verify import Damage
 from events.parts.manifest import LOG
 from events.privacy.journal import ErasureJournal, JournalUnusable
-from kit.files import Content, content_of, copy_file, link_file, read_or_none, recording, sync_tree
+from kit.files import Content, content_of, copy_file, link_file, read_or_none, recording
 from kit.time import iso
 
 CURRENT: Final = "current"  # in a folder of versions: the name of the one in use
@@ -42,6 +43,7 @@ OF_THE_RUN: Final = frozenset({"resonate.lock", "run", "store", "identity", LAST
 """What belongs to the service that runs, or to this one directory: sockets, store, its identity beside others."""
 KEYS: Final = frozenset({"keys.json", "secrets"})
 """What opens something, or proves it: only who asks for it gets it."""
+BALLAST: Final = "ballast-"  # room that is given up on a full disk (kit/files.py)
 MOST_TRIES: Final = 5
 
 
@@ -148,7 +150,7 @@ def _small(data: Path, target: Path, left_out: frozenset[str]) -> Iterator[tuple
     Files that are replaced are copied, of folders of versions the one in use, whose files nobody changes, is linked.
     """
     for path in sorted(data.iterdir(), key=lambda path: (path.is_dir(), path.name)):
-        if path.name in left_out or path.name.startswith(".") or path.name == LOG:
+        if path.name in left_out or path.name.startswith((".", BALLAST)) or path.name == LOG:
             continue
         if path.is_file():
             yield from _copied(data, path, target)

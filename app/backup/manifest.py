@@ -1,5 +1,7 @@
 """What a backup says of itself: its manifest, written last. A backup counts once that stands, and is what it says."""
 
+import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -8,7 +10,7 @@ import msgspec
 
 from events.format import Format, this_release
 from events.log.verify import Damage
-from kit.files import Content, content_of, read_or_none, replace_file
+from kit.files import Content, content_of, read_or_none, replace_file, sync
 
 MANIFEST: Final = "manifest.json"
 DATA: Final = "data"
@@ -187,3 +189,11 @@ def last_run(data: Path) -> BackupRun | None:
         return None if content is None else msgspec.json.decode(content, type=BackupRun)
     except (OSError, msgspec.MsgspecError):
         return None
+
+
+def sync_tree(folder: Path) -> None:
+    """Return when every name below a folder, and its own, is on the disk."""
+    for place, _, _ in os.walk(folder):
+        sync(Path(place))
+    with contextlib.suppress(PermissionError):  # of the folder above it only who may read it can say so
+        sync(folder.parent)

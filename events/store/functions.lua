@@ -216,7 +216,7 @@ local function append(keys, args)
   end
   local duplicates, conflicts = duplicates_of(kept, args[1])
   local new = count - #duplicates
-  if #duplicates > 0 then
+  if #duplicates > 0 or count == 0 then -- whoever waits for replicas waits for a write: a repeat and a probe are one
     redis.call("HINCRBY", counters, "duplicates", #duplicates)
   end
   if conflicts > 0 then
@@ -493,13 +493,15 @@ end
 
 -- The lease: one data directory takes events out -----------------------------------------------------------------------
 
--- args: the identity of who asks; where the lease is to be taken or renewed too its holder as JSON, and for how long
--- (ms; 0: it is given back). Answers who else holds it. Its end stands in it: a key that expires might be evicted.
+-- args: the run of who asks; where the lease is to be taken or renewed too its holder as JSON, and for how long (ms; 0:
+-- it is given back), and the run of a holder who is known to be gone. Answers who else holds it. A holder of an older
+-- release has no run, and is known by its data directory. Its end stands in it: a key that expires might be evicted.
 local function claim(keys, args)
   local now, held = now_ms(), redis.call("GET", keys[1])
   if held then
     local holder = cjson.decode(held)
-    if holder.log ~= args[1] and (holder["until"] or math.huge) > now then
+    local run = holder.run or holder.log
+    if run ~= args[1] and run ~= args[4] and (holder["until"] or math.huge) > now then
       return held
     end
   end

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from events.parts.arrow import compute
 from events.parts.ledger import change_dropped, read_dropped
@@ -89,8 +89,9 @@ async def _append_unread(connection: Connection, log: Path, shard: int, point: R
     contents, after = Contents(), 0
     while True:
         until = stream_text(point.stream_number)
-        asked = connection.client.xrange(key, min=f"({stream_text(after)}", max=until, count=_AT_ONCE)
-        answer: Iterable[tuple[bytes, dict[Any, Any]]] = await connection.answer(asked) or []
+        answer: Iterable[tuple[bytes, dict[bytes, bytes]]] = (
+            await connection.ask("XRANGE", key, f"({stream_text(after)}", until, "COUNT", _AT_ONCE) or []
+        )
         entries = {position_number(stream_id): fields for stream_id, fields in answer}
         if not entries:
             return
@@ -104,8 +105,6 @@ async def _append_unread(connection: Connection, log: Path, shard: int, point: R
                 except DataDamaged as damage:  # what comes twice once it is restored is hidden
                     _logger.error("a part is read as if it were empty", extra={"part": damage.name})
         for number in sorted(entries.keys() - written):
-            pipeline = connection.client.pipeline(transaction=True)
-            pipeline.xadd(key, entries[number])
-            pipeline.xdel(key, stream_text(number))
-            await connection.answer(pipeline.execute())
+            fields = [text for pair in entries[number].items() for text in pair]
+            await connection.transact([("XADD", key, "*", *fields), ("XDEL", key, stream_text(number))])
         after = max(entries)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from events.causes import StoreCause
 from events.parts.manifest import PartName
@@ -39,7 +39,7 @@ class WriterOptions:
 
     A part is cut `cut_seconds` after its first event came, or at `cut_events`. `retention_days` None keeps everything.
     `grace_seconds` is how long parts that a merge replaced stay, for readers that have them open. `reach` is called
-    at the crash points, `now` gives the time in seconds since 1970. `owner` is the data directory's identity where
+    at the crash points, `now` gives the time in seconds since 1970. `owner` is the run that holds the lease where
     other services reach the store.
     """
 
@@ -140,10 +140,8 @@ class ShardWriter:
         room = self._options.cut_events - self._buffer.events
         count = max(1, int(min(room / max(1.0, self._entry_events), _READ_BYTES / max(1.0, self._entry_bytes))))
         after = self._buffer.entries[-1].stream_number if self._buffer.entries else self._mark.stream_number
-        pipeline = self._connection.client.pipeline(transaction=False)
-        pipeline.xrange(events_key(self._shard), min=f"({stream_text(after)}", count=count)
-        pipeline.get(wanted_key(self._shard))
-        answer: Any = await self._connection.answer(pipeline.execute(), _READ_SECONDS)
+        further = ("XRANGE", events_key(self._shard), f"({stream_text(after)}", "+", "COUNT", count)
+        answer = await self._connection.ask_many([further, ("GET", wanted_key(self._shard))], _READ_SECONDS)
         entries = [entry(stream_id, fields) for stream_id, fields in answer[0] or []]
         if entries:
             self._entry_bytes = sum(len(item.events) for item in entries) / len(entries)
