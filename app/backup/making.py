@@ -11,17 +11,15 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from app.backup.last_run import LAST_RUN, BackupRun, note_run
 from app.backup.manifest import (
     DATA,
     FORMAT,
     JOURNAL,
-    LAST_RUN,
     REST,
     BackupManifest,
-    BackupRun,
     KeptFile,
     ShardEnd,
-    note_run,
     sync_tree,
     write_backup,
 )
@@ -60,9 +58,11 @@ def make_backup(settings: Settings, destination: Path, *, with_keys: bool = Fals
     destination = destination.absolute()
     _check(data, destination)
 
-    def note(*, ok: bool, detail: str | None = None) -> None:
+    def note(error: str | None, *, ok: bool) -> None:
         seconds = round(time.monotonic() - started, 3)
-        run = BackupRun(at=iso(datetime.now(UTC)), seconds=seconds, ok=ok, destination=str(destination), detail=detail)
+        run = BackupRun(
+            finished_at=iso(datetime.now(UTC)), seconds=seconds, ok=ok, destination=str(destination), error=error
+        )
         try:
             note_run(data, run)
         except OSError:  # a full disk: the backup itself lies elsewhere, or failed and says so
@@ -76,13 +76,13 @@ def make_backup(settings: Settings, destination: Path, *, with_keys: bool = Fals
             shutil.rmtree(destination, ignore_errors=True)
             raise
     except (StreamAway, LogRestless, JournalUnusable) as error:
-        note(ok=False, detail=str(error))
+        note(str(error), ok=False)
         raise BackupRefused(str(error)) from None
     except OSError as error:
         told = f"{error.filename or destination}: {error.strerror or error}"
-        note(ok=False, detail=told)
+        note(told, ok=False)
         raise BackupRefused(f"{told}; nothing of a backup is left in {destination}") from None
-    note(ok=not manifest.damages, detail=", ".join(each.name for each in manifest.damages) or None)
+    note(", ".join(each.name for each in manifest.damages) or None, ok=not manifest.damages)
     return manifest
 
 

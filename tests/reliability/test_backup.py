@@ -20,8 +20,9 @@ from servers.small_disk import fill, small_disk
 from servers.stores import StoreServer
 
 from app.backup import making, stream
+from app.backup.last_run import last_run
 from app.backup.making import BackupRefused, make_backup
-from app.backup.manifest import BackupManifest, check_backup, last_run
+from app.backup.manifest import BackupManifest, check_backup
 from app.backup.restoring import Restored, RestoreRefused, restore_backup
 from app.runtime.settings import load_settings
 from events.log.copying import CopiedLog, copy_log
