@@ -48,7 +48,9 @@ async def test_rows_of_a_shard_that_the_store_has_no_more_are_erased_too(
     connection: Connection, stream: Stream, tmp_path: Path
 ) -> None:
     """As in a log that was restored from that of a cluster."""
-    entry = Entry(stream_number(1_790_000_000_000, 0), 1, b'[{"message_id":"m-1","type":"track","visitor_id":"v-1"}]')
+    entry = Entry(
+        stream_number(1_790_000_000_000, 0), 1, b'[{"message_id":"m-1","type":"track","visitor_id":"v-1","time":1}]'
+    )
     place = Place(tmp_path / "log", date(2026, 9, 21), PartName(5, 0, 0, 0), entry.stream_number)
     write_part(place, [rows(5, [entry], 1 << 62)])
     async with writing(connection, tmp_path):
