@@ -26,6 +26,7 @@ from planted.customers import CUSTOMERS
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
+from planted.disks import DISKS
 from planted.drafts import DRAFTS
 from planted.experience import EXPERIENCE
 from planted.experiments import EXPERIMENTS
@@ -81,6 +82,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
+    **DISKS,
     **DRAFTS,
     **WEBHOOKS,
     **dict(refusals()),

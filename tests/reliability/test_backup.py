@@ -32,7 +32,8 @@ pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each keep
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with running(tmp_path, SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_DISK_FLOOR_MB="0") as started:
+    alone = {"RESONATE_WORKERS": "1", "RESONATE_DISK_FLOOR_MB": "0", "RESONATE_HUNG_SECONDS": "0"}
+    with running(tmp_path, SMALLEST_DEFINITIONS, **alone) as started:
         yield started
 
 
