@@ -21,8 +21,7 @@ logger = logging.getLogger(__name__)
 
 TEMPORARY_PREFIX: Final = ".tmp-"
 BLOCK_BYTES: Final = 1 << 20
-NO_LINKS: Final = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP)
-"""Why a disk, or its rules, gives a file no second name."""
+NO_LINKS: Final = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP)  # no second name there
 
 FileMark: TypeAlias = tuple[int, int, int, int]
 
@@ -382,10 +381,7 @@ def copy_file(source: Path, target: Path) -> Content:
 
 
 def link_file(source: Path, target: Path) -> bool:
-    """Give a file that nobody changes a second name; False where this disk does not, or it is another one's.
-
-    Raises OSError, such as FileNotFoundError.
-    """
+    """Give a file that nobody changes a second name; False where this disk does not. Raises OSError."""
     make_folder(target.parent)
     try:
         os.link(source, target)
@@ -400,11 +396,3 @@ def content_of(path: Path) -> Content:
     """What a file holds, read whole. Raises OSError."""
     with path.open("rb") as file:
         return Content(os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest())
-
-
-def sync_tree(folder: Path) -> None:
-    """Return when every name below a folder, and its own, is on the disk."""
-    for place, _, _ in os.walk(folder):
-        sync(Path(place))
-    with contextlib.suppress(PermissionError):  # of the folder above it only who may read it can say so
-        sync(folder.parent)

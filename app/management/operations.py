@@ -10,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
+from app.backup.last_run import last_run
 from app.http.access import Grant
 from app.metrics.exposition import CONTENT_TYPE
 from app.metrics.scrape import Scraped, exposition
@@ -274,6 +275,7 @@ async def operations_of(worker: Resources, version: str) -> dict[str, Any]:
         "products": worker.recommender.assortment_size,
         "damaged": worker.recommender.damages,
         "last_training": worker.recommender.last_training(),
+        "last_backup": await asyncio.to_thread(last_run, worker.settings.data),
         "definitions": {
             **ready["definitions"],
             "taken_up_at": iso(worker.catalogs.catalog.received_at, "seconds"),

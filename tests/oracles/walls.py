@@ -204,6 +204,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/limits": {"events"},
     "app/management": {
         "app/analysis",
+        "app/backup",
         "app/glossary",
         "app/http",
         "app/intake",
