@@ -123,7 +123,7 @@ LINES, BATCH = 50, 40
 
 
 def orders(record: MakeRecord, since: int) -> list[Record]:
-    """A batch of backends' orders of people whom nobody saw; each makes a history of its visitor and one of its user."""
+    """A batch of orders of people whom nobody saw; each makes a history of its visitor and one of its user."""
     products = [f"p-{line}-{'x' * 400}" for line in range(LINES)]
     order = {"event": "Order Completed", "authority": BACKEND, "product_ids": products, "prices": [9.9] * LINES}
     people = range(since, since + BATCH)
