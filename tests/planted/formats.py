@@ -25,13 +25,13 @@ FORMATS: Mapping[str, Mutation] = {
         (Edit("events/store/functions.lua", "local PURCHASES_KEPT = 50", "local PURCHASES_KEPT = 40"),),
     ),
     "unnumbered_field": Mutation(
-        "a manifest says something more under the same number",
+        "a tombstone says something more under the same number",
         (SAMPLES,),
         (
             Edit(
-                "events/parts/manifest.py",
-                "    max_received_at: int\n",
-                "    max_received_at: int\n    kept: int = 1\n",
+                "events/deletes/tombstones.py",
+                "    unnamed: bool = False\n",
+                "    unnamed: bool = False\n    n: int = 1\n",
             ),
         ),
     ),
@@ -54,7 +54,13 @@ FORMATS: Mapping[str, Mutation] = {
     "stranger_after_restart": Mutation(
         "a machine that was started again is a stranger to its own data directory",
         (LEASE,),
-        (Edit("events/writer/lease.py", "return self.log == other.log and self.inode ==", "return self.boot =="),),
+        (
+            Edit(
+                "events/writer/lease.py",
+                'return self.log == other.log and self.inode == other.inode != ""',
+                "return (self.log, self.inode, self.boot) == (other.log, other.inode, other.boot)",
+            ),
+        ),
     ),
     "unmerged_morning": Mutation(
         "few parts of an open day wait for ever to be merged",
