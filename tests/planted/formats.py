@@ -38,7 +38,12 @@ FORMATS: Mapping[str, Mutation] = {
     "unexamined_store": Mutation(
         "a store that takes the place of another is taken for it",
         ("tests/app/processes/test_formats.py",),
-        (Edit("events/store/connection.py", "and not is_out_of_reach(cause)", 'and cause != ""'),),
+        (
+            Edit("events/store/connection.py", "and not is_out_of_reach(cause)", 'and cause != ""'),
+            Edit(
+                "events/store/connection.py", "self._same_store and isinstance(error, MovedError)", "self._same_store"
+            ),
+        ),
     ),
     "obeyed_copy": Mutation(
         "a copy of a data directory is taken for its next run",
