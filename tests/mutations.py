@@ -31,6 +31,7 @@ from planted.drafts import DRAFTS
 from planted.experience import EXPERIENCE
 from planted.experiments import EXPERIMENTS
 from planted.fault import Mutation
+from planted.formats import FORMATS
 from planted.guides import GUIDES
 from planted.intake import INTAKE
 from planted.keys import KEYS
@@ -61,6 +62,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **SERVICE,
     **DECISIONS,
     **TRUST,
+    **FORMATS,
     **KEYS,
     **PRIVACY,
     **BACKUPS,
