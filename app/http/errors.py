@@ -9,6 +9,8 @@ import msgspec
 PROBLEM_TYPE: Final = b"application/problem+json"
 JSON_TYPE: Final = b"application/json"
 MAX_DETAIL: Final = 1_500
+OURS: Final = 500  # from this status on the fault is the service's
+RETRY_SECONDS: Final = 5
 OFREP_PREFIX: Final = "/ofrep/"
 OFREP_FLAGS: Final = "/ofrep/v1/evaluate/flags/"
 
@@ -18,7 +20,8 @@ Headers = list[tuple[bytes, bytes]]
 class Problem(Exception):
     """An answer other than success: `status`, an enumerated `code`, and a `detail` for the person who must fix it.
 
-    `ofrep_code` is what OpenFeature calls it; `headers` go out with it, `members` extend its body (RFC 9457, 3.2).
+    `ofrep_code` is what OpenFeature calls it; `headers` go out with it, `members` extend its body (RFC 9457, 3.2). What
+    is a fault of ours says when to ask again.
     """
 
     def __init__(self, status: int, code: str, detail: str, *, ofrep_code: str = "GENERAL",
@@ -29,7 +32,8 @@ class Problem(Exception):
         self.code = code
         self.detail = detail[:MAX_DETAIL]
         self.ofrep_code = ofrep_code
-        self.headers: Headers = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+        told = {**({"Retry-After": str(RETRY_SECONDS)} if status >= OURS else {}), **(headers or {})}
+        self.headers: Headers = [(name.lower().encode(), value.encode()) for name, value in told.items()]
         self.members = members or {}
 
 
