@@ -17,7 +17,7 @@ TEXTS = (
     "true", "0001-01-01", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59.999999Z", "2026-13-01", "2026-11-29",
     "2026-11-29T00:00:00-23:59", "0000-00-00", "a.b", "properties.device", "context.device", 'purchase_rate"', "';--",
     '"; DROP TABLE events; --', "$1", "{}", "[]", "a,b", "../../etc/passwd", "..", "%00", "a\x00b", "a\nb",
-    "\r\nX-A: 1", "\u0663", "\u00b2", "\uff11", "\u202e", "e\u0301", "x" * 300, "banner", "draft", "purchase_rate", "device",
+    "\r\nX-A: 1", "\u0663", "\u00b2", "\uff11", "\u202e", "x" * 300, "banner", "draft", "purchase_rate", "device",
     "csv", "parquet", "json", "full", "0-0", "1-1", "MToxOjE", "eyJ9", "aGVsbG8=", "v1", "*", "?", "%", "\U0001f600",
 )  # fmt: skip
 ANY = st.sampled_from(TEXTS) | st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -73,7 +73,7 @@ def asked(client: httpx.Client, parameter: Parameter, text: str) -> httpx.Respon
         told = text if (name, parameter.place) == (parameter.name, "path") else PLAIN.get(name, "banner")
         path = path.replace(f"{{{name}}}", quote(told, safe=""))
     query = {parameter.name: text} if parameter.place == "query" else {}
-    headers = {parameter.name: quote(text, safe=' ,;=/*"')} if parameter.place == "header" else {}
+    headers = {parameter.name: quote(text, safe="*/=;")} if parameter.place == "header" else {}
     body = {} if parameter.method == "GET" else {"json": {}}
     return client.request(parameter.method, path, params=query, headers=headers, **body)
 
@@ -106,7 +106,7 @@ def test_any_text_in_any_parameter_is_no_fault_of_ours(service: Service, paramet
 def test_what_reaches_sql_a_path_or_a_file_is_parsed_first(
     service: Service, parameters: list[Parameter], name: str
 ) -> None:
-    texts = TEXTS if examples(1) > 1 else TEXTS[::4]
+    texts = TEXTS if examples(1) > 1 else TEXTS[::7]
     with service.client() as client:
         for parameter in [each for each in parameters if each.name == name][: examples(2)]:
             for text in texts:
@@ -117,8 +117,8 @@ def test_what_reaches_sql_a_path_or_a_file_is_parsed_first(
 def test_a_malformed_name_is_400_and_an_unknown_one_404_with_what_there_is(service: Service) -> None:
     results = "/v1/experiments/banner/results"
     cases = {
-        "at=0001-01-01": (400, "2026"), "at=yesterday": (400, "2026-01-20T09:00:00Z"), "phase=x": (400, "phase"),
-        "phase=7": (404, "phase"), "metric=purchase_rat": (404, "purchase_rate"), "dimension=a.b": (404, "device"),
+        "at=0001-01-01": (400, "before every log"), "at=yesterday": (400, "2026-01-20T09:00:00Z"),
+        "phase=x": (400, "phase"), "phase=7": (404, "phase"), "metric=purchase_rat": (404, "purchase_rate"), "dimension=a.b": (404, "device"),
         "dimension=devic": (404, "device"), "format=xml": (400, "csv"),
     }  # fmt: skip
     with service.client() as client:
