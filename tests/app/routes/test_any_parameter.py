@@ -24,7 +24,7 @@ ANY = st.sampled_from(TEXTS) | st.text(st.characters(exclude_categories=["Cs"]),
 ENDLESS = ("/sub/{key}", "/ofrep/v1/stream")
 PLAIN = {"key": "banner", "identifier": "v-1", "product_id": "sku-17"}  # of the parameters that are not in question
 # As asked, or as the service says it is refused. A method that is none has no parameters of its own.
-RIGHT = {200, 202, 204, 303, 304, 400, 401, 403, 404, 405, 409, 413, 414, 415, 422}
+RIGHT = {200, 201, 202, 204, 303, 304, 400, 401, 403, 404, 405, 409, 413, 414, 415, 422}
 
 
 class Parameter(NamedTuple):
