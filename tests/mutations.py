@@ -47,6 +47,7 @@ from planted.reports import REPORTS
 from planted.rooms import ROOMS
 from planted.scripts import SCRIPTS
 from planted.service import SERVICE
+from planted.stores import STORES
 from planted.surveys import SURVEYS
 from planted.tag import TAG
 from planted.trust import TRUST
@@ -60,6 +61,7 @@ LONGEST_SECONDS = 170.0
 
 MUTATIONS: Mapping[str, Mutation] = {
     **SERVICE,
+    **STORES,
     **DECISIONS,
     **TRUST,
     **FORMATS,
