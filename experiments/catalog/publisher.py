@@ -132,7 +132,7 @@ class CatalogKeeper:
         self._catalog = catalog_of(self._snapshot)
         self.publish("state", keeper_state_json(self._state))
         self.publish("phases", self._designs_told)
-        if self._snapshot is kept:  # else it was published just now
+        if kept is not None and self._snapshot is kept:  # else it was published just now
             self.publish("catalogue", kept.model_dump_json().encode())
         self._keep()
         return self._catalog
