@@ -1,4 +1,4 @@
-"""Files that are replaced whole, created once, locked across processes, and told apart from what they were.
+"""Files that are replaced whole, created once, copied with their sha256, locked across processes, told apart.
 
 What a disk cannot take is an OSError that `why_unwritten` has words for, whoever wrote.
 """
@@ -6,6 +6,7 @@ What a disk cannot take is an OSError that `why_unwritten` has words for, whoeve
 import contextlib
 import errno
 import fcntl
+import hashlib
 import logging
 import os
 import secrets
@@ -14,11 +15,14 @@ import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, TypeAlias
+from typing import BinaryIO, Final, NamedTuple, TypeAlias
 
 logger = logging.getLogger(__name__)
 
 TEMPORARY_PREFIX: Final = ".tmp-"
+BLOCK_BYTES: Final = 1 << 20
+NO_LINKS: Final = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP)
+"""Why a disk, or its rules, gives a file no second name."""
 
 FileMark: TypeAlias = tuple[int, int, int, int]
 
@@ -330,3 +334,77 @@ def _fill(file: BinaryIO, content: bytes, *, durable: bool) -> None:
     file.flush()
     if durable:
         os.fsync(file.fileno())
+
+
+class Content(NamedTuple):
+    """How long a file is, and the sha256 of what is in it."""
+
+    bytes: int
+    sha256: str
+
+
+class Recording:
+    """A new file that is written from its beginning to its end; `content` is what it holds so far."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._sum = hashlib.sha256()
+        self._bytes = 0
+
+    @property
+    def content(self) -> Content:
+        """What was written."""
+        return Content(self._bytes, self._sum.hexdigest())
+
+    def write(self, block: bytes) -> None:
+        """Add to its end. Raises OSError."""
+        self._file.write(block)
+        self._sum.update(block)
+        self._bytes += len(block)
+
+
+@contextmanager
+def recording(path: Path) -> Generator[Recording]:
+    """Write a file that is not there yet, and its folder where there is none; at the end it is on the disk."""
+    make_folder(path.parent)
+    with path.open("xb") as file:
+        yield Recording(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def copy_file(source: Path, target: Path) -> Content:
+    """Copy a file to a name that is not taken; what was copied. Raises OSError."""
+    with source.open("rb") as reading, recording(target) as copy:
+        while block := reading.read(BLOCK_BYTES):
+            copy.write(block)
+    return copy.content
+
+
+def link_file(source: Path, target: Path) -> bool:
+    """Give a file that nobody changes a second name; False where this disk does not, or it is another one's.
+
+    Raises OSError, such as FileNotFoundError.
+    """
+    make_folder(target.parent)
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        return False
+    return True
+
+
+def content_of(path: Path) -> Content:
+    """What a file holds, read whole. Raises OSError."""
+    with path.open("rb") as file:
+        return Content(os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def sync_tree(folder: Path) -> None:
+    """Return when every name below a folder, and its own, is on the disk."""
+    for place, _, _ in os.walk(folder):
+        sync(Path(place))
+    with contextlib.suppress(PermissionError):  # of the folder above it only who may read it can say so
+        sync(folder.parent)

@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 from oracles.proving import PLANTED
 from planted.answers import ANSWERS
+from planted.backups import BACKUPS
 from planted.consent import CONSENT
 from planted.customers import CUSTOMERS
 from planted.decisions import DECISIONS, refusals
@@ -60,6 +61,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TRUST,
     **KEYS,
     **PRIVACY,
+    **BACKUPS,
     **ANSWERS,
     **GUIDES,
     **CONSENT,

@@ -7,6 +7,7 @@ RefusalCode = Literal[
     "against_the_decision",
     "analysis_failed",
     "analysis_timeout",
+    "analysis_restarted",
     "analysis_unavailable",
     "answered_by_nobody",
     "audit_not_kept",
@@ -17,6 +18,7 @@ RefusalCode = Literal[
     "check_failed",
     "consent_none",
     "content_type_not_supported",
+    "copy_torn",
     "data_damaged",
     "disk_full",
     "disk_unusable",
@@ -139,6 +141,7 @@ RefusalCode = Literal[
 `against_the_decision`: It would be shipped against the decision: tick that this is meant, or wait for the decision.
 `analysis_failed`: The answer could not be computed: the log of the service says why.
 `analysis_timeout`: The answer took too long to compute: ask again in a moment, or for less at once.
+`analysis_restarted`: The process that computes answers ended under this question and is started again: ask it again.
 `analysis_unavailable`: The process that computes answers is not there: ask again in a moment; /readyz says how it is.
 `answered_by_nobody`: An answered ticket does not say by whom: send properties.by, agent or bot.
 `audit_not_kept`: The audit cannot be written, so nothing was done: make room for it in the data directory, then ask
@@ -150,6 +153,7 @@ again.
 `check_failed`: The definition files have mistakes: mend those that the message names, then start it.
 `consent_none`: The user refuses everything, so nobody asks them: make no link for them.
 `content_type_not_supported`: The body is of a kind that is not read here: send one of those that the message names.
+`copy_torn`: Event store and event log are of different moments: restore a backup of `resonate backup`.
 `data_damaged`: A file of the log is damaged or gone: put it back from a backup; `resonate verify` names it.
 `disk_full`: The disk of the service is full, and nothing of the request is stored: make room there, and send it again.
 `disk_unusable`: The disk of the service takes no files, and nothing of the request is stored: the log of the service

@@ -11,12 +11,15 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from app.http.access import Grant
+from app.metrics.exposition import CONTENT_TYPE
+from app.metrics.scrape import Scraped, exposition
 from app.routes.dependencies import Anyone, Secret, Worker
 from app.runtime.ailments import Ailment, OwnCause, ailment_told
 from app.runtime.data_directory import DataDirectory
 from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from events.causes import StoreCause
+from events.parts.standing import torn_parts
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
 from events.store.memory import StoreMemory, read_memory
@@ -26,10 +29,11 @@ from kit.time import SECOND_US, iso, moment_of
 
 router = APIRouter(tags=["Operations"])
 
-PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
+FORMAT: Final = 1
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0
+PROBE_SECONDS: Final = 0.8
 REFUSED: Final[OwnCause] = "page_events_refused"
 REFUSED_SECONDS: Final = 5.0  # since the last one
 # what is acknowledged and does not reach where it belongs
@@ -44,6 +48,15 @@ OPERATIONS: Final[dict[int | str, Any]] = {
 }
 
 
+UNREADY: Final[dict[int | str, Any]] = {
+    503: {
+        "description": "Nobody should be sent here now: it ends, or cannot do this.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+        "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
+    }
+}
+
+
 @router.get("/healthz", summary="Whether this process answers")
 async def healthz() -> JSONResponse:
     return JSONResponse({"status": "ok"}, headers=NEVER_STORED)
@@ -52,14 +65,51 @@ async def healthz() -> JSONResponse:
 @router.get(
     "/readyz",
     summary="Whether assignments can be served, and what is not as it should be",
+    responses=UNREADY,
     description="A key with the scope `read_results` also gets texts and names: definition and key errors, details of "
     "the store, causes in full.",
 )
 async def readyz(request: Request, worker: Worker, grant: Anyone) -> JSONResponse:
+    if request.app.state.draining:
+        return _unready({"status": "draining"})
     written, refused = await asked_store(worker)
     reads = reading(grant) is not None
     ready = readiness(worker, written, refused, reads=reads) | {"version": request.app.version}
     return JSONResponse(ready, status_code=200 if ready["status"] != "unavailable" else 503, headers=NEVER_STORED)
+
+
+@router.get(
+    "/readyz/events",
+    summary="Whether an event would be stored now",
+    description="The store is asked to take none at all, as it is asked to take some; one that is known to be away is "
+    "not asked. Where events of pages alone are refused it is `degraded`, with the causes.",
+    responses=UNREADY,
+)
+async def readyz_events(request: Request, worker: Worker) -> JSONResponse:
+    if request.app.state.draining:
+        return _unready({"status": "draining"})
+    cause = await refusing(worker)
+    if cause is not None:
+        return _unready({"status": "unavailable", "causes": [cause]})
+    causes = list(worker.access.pressure.causes)
+    told = {"status": "degraded" if causes else "ready", "causes": causes}
+    return JSONResponse(told, headers=NEVER_STORED)
+
+
+async def refusing(worker: Resources) -> StoreCause | None:
+    """Why an event would not be stored now, whoever sends it; None where one would be. It takes less than a second."""
+    recorded = recorded_cause(worker.settings.data) if worker.settings.redis_url is None else None
+    if recorded is not None:  # by who keeps the embedded store: it need not be asked
+        return recorded
+    try:
+        await worker.stream.check(PROBE_SECONDS)
+    except StoreUnavailable as unavailable:
+        return unavailable.cause
+    return None
+
+
+def _unready(told: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(told, 503, {**NEVER_STORED, "retry-after": "1"})
 
 
 @router.get(
@@ -69,16 +119,24 @@ async def readyz(request: Request, worker: Worker, grant: Anyone) -> JSONRespons
     "their start on.",
     response_class=PlainTextResponse,
 )
-async def metrics(worker: Worker, grant: Anyone) -> PlainTextResponse:
-    state, errors, reader = worker.stream.state, len(worker.catalogs.errors), reading(grant)
-    gauges = {
-        "resonate_store_available": float(state.available),
-        "resonate_definition_errors": float(errors if reader else min(errors, 1)),
-        "resonate_streams_open": float(len(worker.streams.open)),
-        "resonate_experiments_running": float(len(worker.visible_to(reader, time.time()).running)),
-    }
-    rejected = (await worker.intake.all()).totals
-    return PlainTextResponse(worker.telemetry.exposition(gauges, rejected), media_type=PROMETHEUS, headers=NEVER_STORED)
+async def metrics(request: Request, worker: Worker, grant: Anyone) -> PlainTextResponse:
+    errors, reader = len(worker.catalogs.errors), reading(grant)
+    ready = readiness(worker, *await worker.pipeline.look(worker.stream.state.cause), reads=True)
+    scraped = Scraped(
+        gauges={
+            "store_available": float(worker.stream.state.available),
+            "definition_errors": float(errors if reader else min(errors, 1)),
+            "streams_open": float(len(worker.streams.open)),
+            "experiments_running": float(len(worker.visible_to(reader, time.time()).running)),
+        },
+        causes=[each["code"] for each in ready["causes"]],
+        rejected=(await worker.intake.all()).totals,
+        training=worker.recommender.last_training(),
+        version=request.app.version,
+        format=FORMAT,
+    )
+    text = await exposition(worker.telemetry, worker.settings.data, scraped)
+    return PlainTextResponse(text, media_type=CONTENT_TYPE, headers=NEVER_STORED)
 
 
 def reading(grant: Grant | None) -> Grant | None:
@@ -117,6 +175,7 @@ def readiness(
     causes = degraded_by(worker, writer, embedded.recovery if embedded else None)
     if cause is not None:
         causes.append(Ailment(cause))
+    causes = list({each.text: each for each in causes}.values())  # more than one process may have seen it
     store = {"available": cause is None, "cause": cause}
     ready = {"status": "degraded" if causes else "ready", "degraded": [each.text for each in causes], "store": store}
     if not reads:
@@ -148,6 +207,8 @@ def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str |
     now, monotonic = time.time(), time.monotonic()
     causes = [Ailment("definitions_invalid")] if worker.catalogs.errors else []
     causes += worker.desk.board.causes()  # of all processes, none of which is asked
+    with contextlib.suppress(OSError, ValueError):
+        causes += [Ailment("copy_torn", gap.told) for gap in torn_parts(worker.settings.data)]
     causes += [] if worker.consent.chosen else [Ailment("consent_not_chosen")]
     causes += map(Ailment, writer)
     causes += [Ailment("model_refused", each) for each in worker.recommender.concentrated()]

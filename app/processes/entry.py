@@ -17,7 +17,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from app.runtime.board import BEAT_SECONDS, Board
 from kit.files import why_unwritten
+from kit.tasks import Promises, Tasks
 
 if TYPE_CHECKING:
     from app.runtime.board import Desk, RoleName
@@ -25,15 +27,19 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("resonate.trainer")
 
+BEATING: Final = "saying that the loop turns"
+
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a process of the supervisor's tree was handed: the pipe that says it is ready, its socket if any, the board
-    and which of the desks of its role is its own, and its line to the supervisor if any.
+    """What a process of the supervisor's tree was handed: the pipe that says it is ready, its socket and the pipe that
+    ends when the service does, if any (else −1), the board and which of the desks of its role is its own, and its line
+    to the supervisor if any.
     """
 
     ready_descriptor: int
     socket_descriptor: int
+    ending_descriptor: int
     board_descriptor: int
     number: int
     line_descriptor: int
@@ -54,8 +60,6 @@ class Handed:
 
     def desk(self, role: "RoleName") -> "Desk":
         """The place of this process on the board, where it sits down. Raises BoardUnusable."""
-        from app.runtime.board import Board
-
         desk = Board.attach(self.board_descriptor).desk(role, self.number)
         desk.sit_down()
         return desk
@@ -74,17 +78,17 @@ def work(*arguments: str) -> int:
     """One HTTP worker: serves until SIGTERM or SIGINT, then drains."""
     # The supervisor loads the definitions while this process imports; only then are the settings read.
     from app.control.line import Line
-    from app.limits.connections import connection_limits
     from app.main import create_app
     from app.serving.server import DrainingServer, server_config
 
     handed = Handed.read([*arguments])
     settings = handed.settings("worker")
-    connections, streams = connection_limits(settings.max_connections, settings.max_streams)
-    settings = settings.model_copy(update={"max_streams": streams})
-    application = create_app(settings, handed.desk("worker"), Line(handed.line_descriptor))
-    config = server_config(application, limit_concurrency=connections)
-    server = DrainingServer(config, handed.say_ready, settings.drain_seconds)
+    config = server_config(
+        create_app(settings, handed.desk("worker"), Line(handed.line_descriptor)),
+        limit_concurrency=settings.max_connections,
+        timeout_keep_alive=settings.keep_alive_seconds,
+    )
+    server = DrainingServer(config, handed.say_ready, settings.drain_seconds, handed.ending_descriptor)
     server.run(sockets=[handed.listener()])
     return 0 if server.started else 1
 
@@ -103,22 +107,30 @@ def write(*arguments: str, reach: Callable[[str], None] = lambda point: None) ->
 
 
 async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], None]) -> None:
-    """Raises StoreRefused for a store that may not be used."""
     from app.runtime.data_directory import store_connection
     from events.writer.lease import Lease, Owner, while_owner
     from events.writer.shard import WriterOptions
     from events.writer.writer import run_writer
 
-    stop = _stop_signal()
-    options = WriterOptions(retention_days=settings.retention_days, reach=reach)
+    stop, desk, promises = _stop_signal(), handed.desk("writer"), Promises()
+
+    async def beat_while_all_work() -> None:
+        if promises.kept:
+            desk.beat()
+
+    options = WriterOptions(
+        retention_days=settings.retention_days, reach=reach, gauge=desk.gauge, back_within=promises.back_within
+    )
     connection = await store_connection(settings)
     try:
-        handed.say_ready()
-        if settings.redis_url is None:  # the embedded store has no other user
-            return await run_writer(connection, settings.data, options, stop)
-        owner = Owner.of(settings.data, os.getppid())
-        fenced = replace(options, owner=owner.log)
-        await while_owner(Lease(connection, owner), lambda: run_writer(connection, settings.data, fenced, stop), stop)
+        async with Tasks() as tasks:
+            tasks.repeat(beat_while_all_work, BEATING, BEAT_SECONDS)
+            handed.say_ready()
+            if settings.redis_url is None:  # the embedded store has no other user
+                return await run_writer(connection, settings.data, options, stop)
+            owner = Owner.of(settings.data, os.getppid())
+            lease, fenced = Lease(connection, owner), replace(options, owner=owner.run)
+            await while_owner(lease, lambda: run_writer(connection, settings.data, fenced, stop), stop)
     finally:
         await connection.close()
 
@@ -140,12 +152,14 @@ async def _analyse(handed: Handed, settings: "Settings") -> bool:
     from app.analysis.state import Analysis
     from app.control.line import Line
 
-    stop, line = _stop_signal(), Line(handed.line_descriptor)
-    analysis = await Analysis.open(settings, handed.desk("analysis").note, line.first())
+    stop, desk, line = _stop_signal(), handed.desk("analysis"), Line(handed.line_descriptor)
+    analysis = await Analysis.open(settings, desk.note, line.first())
     try:
         answering = partial(calls.answer, analysis)
-        with line.follow(analysis.catalogs.take):
-            await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
+        async with Tasks() as tasks:
+            tasks.repeat(desk.beating, BEATING, BEAT_SECONDS)
+            with line.follow(analysis.catalogs.take):
+                await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
     finally:
         finished = await analysis.close()
     return finished
@@ -196,9 +210,11 @@ async def _tell_changes(handed: Handed, settings: "Settings") -> None:
 
     from app.webhooks.telling import Teller, run_webhooks
 
-    stop = _stop_signal()
+    stop, desk = _stop_signal(), handed.desk("webhooks")
     handed.say_ready()
-    await run_webhooks(Teller(settings, version("resonate")), stop)
+    async with Tasks() as tasks:
+        tasks.repeat(desk.beating, BEATING, BEAT_SECONDS)
+        await run_webhooks(Teller(settings, version("resonate")), stop)
 
 
 def tell_traffic(data: str) -> int:

@@ -10,6 +10,7 @@ from events.causes import StoreCause
 OwnCause = Literal[
     "definitions_invalid",
     "data_damaged",
+    "copy_torn",
     "consent_not_chosen",
     "model_refused",
     "store_salvaged",
@@ -24,6 +25,12 @@ OwnCause = Literal[
     "key_expires",
     "proxies_not_trusted",
     "cookie_domain",
+    "connections_exhausted",
+    "worker_stalled",
+    "writer_stalled",
+    "analysis_stalled",
+    "webhooks_stalled",
+    "crash_loop",
 ]
 AilmentCode: TypeAlias = StoreCause | OwnCause
 
@@ -55,6 +62,7 @@ def ailment_told(ailment: Ailment) -> Told:
 
 
 BY_ITSELF: Final = "it goes on by itself; nothing is to be done"
+REPLACED: Final = "it is ended after RESONATE_HUNG_SECONDS and started again by itself; where it stays, see the log"
 MAKE_ROOM: Final = "make room on the disk; it is tried again twice a second and goes on by itself"
 OF_EXTERNAL: Final = "look at the log of the external store, and at RESONATE_REDIS_URL"
 WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
@@ -88,9 +96,17 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
         "The program of the event store is not installed.",
         "install Valkey or Redis as README.md says, or name an external store in RESONATE_REDIS_URL",
     ),
-    "store_login_refused": ("The external store refuses the password or the rights of this service.", OF_EXTERNAL),
+    "store_login_refused": (
+        "The external store refuses this service's password, rights or certificate, or its own certificate does not "
+        "stand for its address.",
+        "the log of the service has the reason; look at the log of the external store, and at RESONATE_REDIS_URL",
+    ),
     "store_read_only": ("The external store can only be read, as a replica can.", OF_EXTERNAL),
-    "store_cluster_down": ("The cluster of the external store is not whole.", OF_EXTERNAL),
+    "store_cluster_down": ("The cluster of the external store is not whole, or moves slots.", OF_EXTERNAL),
+    "store_replicas_short": (
+        "Fewer replicas than RESONATE_STORE_REPLICAS have the newest events: events are refused meanwhile.",
+        "look at the replicas of the external store and at its log; it goes on by itself when they follow again",
+    ),
     "store_refused": (
         "The event store is set up so that it would lose events, so it is not used.",
         "the log of the service says what would be right",
@@ -130,6 +146,10 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     "data_damaged": (
         "A part of the event log cannot be read: results that need it are refused rather than wrong.",
         "put the part back from a backup; else resonate verify --set-aside NAME goes on without it (docs/log.md)",
+    ),
+    "copy_torn": (
+        "The event store names parts that the log lacks, as the two are of different moments: results are refused.",
+        "restore a backup made by resonate backup (docs/backup.md); what else there is stands behind the code",
     ),
     "consent_not_chosen": (
         "Nobody has said what may be known of visitors who were not asked, so only a count by visitor is kept.",
@@ -186,9 +206,34 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
         "A proxy forwards requests and is not trusted: all visitors look like one network and share one limit.",
         "set RESONATE_TRUSTED_PROXIES to its address",
     ),
+    "connections_exhausted": (
+        "All connections that a worker may keep open are in use, and none of them is idle: further ones are refused.",
+        "see who opens them; RESONATE_MAX_CONNECTIONS and the limit of open files (docs/probes.md) say how many may be",
+    ),
     "cookie_domain": (
         "Pages are reached by a host that is no part of cookie_domain, so each host has visitors of its own.",
         "write the domain that all pages of the shop share as cookie_domain into shop.yaml",
+    ),
+    "worker_stalled": (
+        "A process that answers requests has given no sign of life for three seconds.",
+        REPLACED,
+    ),
+    "writer_stalled": (
+        "The writer has given no sign of life for three seconds: events wait in the store, and no result holds the "
+        "newest.",
+        REPLACED,
+    ),
+    "analysis_stalled": (
+        "The analysis has given no sign of life for three seconds: results wait.",
+        REPLACED,
+    ),
+    "webhooks_stalled": (
+        "The process that tells receivers of changes has given no sign of life for three seconds: they are told later.",
+        REPLACED,
+    ),
+    "crash_loop": (
+        "Processes of this role ended five times within a minute, and are started again more and more slowly.",
+        "the log of the service says how each of them ended, and what it said before",
     ),
 }
 """By code: what is the matter, and what ends it."""

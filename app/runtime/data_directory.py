@@ -157,8 +157,13 @@ class DataDirectory:
 
 
 async def store_connection(settings: Settings) -> Connection:
-    """A connection to the external store, else to the embedded one of the data directory."""
+    """A connection to the external store, else to the embedded one of the data directory.
+
+    One that may not be used is as good as away: whoever serves goes on without it, and it may be mended.
+    """
     if settings.redis_url is not None:
-        return await connect(settings.redis_url, shards=settings.shards)
+        return await connect(
+            settings.redis_url, shards=settings.shards, replicas=settings.store_replicas, refuses=False
+        )
     store = EmbeddedStore(settings.data)
-    return await connect(None, store.socket, shards=settings.shards, data=settings.data)
+    return await connect(None, store.socket, shards=settings.shards, data=settings.data, refuses=False)

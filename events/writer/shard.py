@@ -8,9 +8,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from events.causes import StoreCause
+from events.gauges import Gauge, untold
 from events.parts.manifest import PartName
 from events.parts.part import PartListing
 from events.parts.sealing import PartExists, Place, Reach, unreached, write_part
@@ -18,10 +19,9 @@ from events.records import stream_text
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import events_key, wanted_key
-from events.writer.decoding import Entry, EntryUnreadable, entry, received_at, received_date, rows
+from events.writer.decoding import Entry, entry, in_parts, readable_rows, received_at, received_date
 from events.writer.resumption import resume_point
 from events.writer.watermark import Watermark, publish
-from kit.files import replace_file
 
 _LOOK_SECONDS: Final = 0.05
 _SHARDS_LOOKED_AT: Final = 4
@@ -29,6 +29,8 @@ _IDLE_MARK_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 0.5
 _READ_BYTES: Final = 16 << 20
 _READ_SECONDS: Final = 5.0
+_TURN_SECONDS: Final = _READ_SECONDS + 3.0  # the longest that a shard waits for the store, and a little
+_DISK_SECONDS: Final = 30.0  # a disk that stands still for longer is one that hangs
 _FIRST_READ: Final = 16
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _logger = logging.getLogger(__name__)
@@ -40,8 +42,9 @@ class WriterOptions:
 
     A part is cut `cut_seconds` after its first event came, or at `cut_events`. `retention_days` None keeps everything.
     `grace_seconds` is how long parts that a merge replaced stay, for readers that have them open. `reach` is called
-    at the crash points, `now` gives the time in seconds since 1970. `owner` is the data directory's identity where
-    other services reach the store.
+    at the crash points, `now` gives the time in seconds since 1970. `owner` is the run that holds the lease where
+    other services reach the store. `gauge` is told how the log is, in numbers. `back_within` is told by each shard,
+    before all that it waits for, within how many seconds it speaks again.
     """
 
     retention_days: int | None = None
@@ -51,6 +54,8 @@ class WriterOptions:
     reach: Reach = unreached
     now: Callable[[], float] = time.time
     owner: str = ""
+    gauge: Gauge = untold
+    back_within: Callable[[int, float | None], None] = lambda shard, seconds: None
 
 
 @dataclass(slots=True)
@@ -93,6 +98,12 @@ class ShardWriter:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until `stop` is set, then what is in the stream at that moment."""
+        try:
+            await self._run(stop)
+        finally:
+            self._options.back_within(self._shard, None)
+
+    async def _run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             drained = await self._attempt(last=False)
             if drained:
@@ -105,6 +116,7 @@ class ShardWriter:
 
     async def _attempt(self, *, last: bool) -> bool:
         """One round, with what can go wrong in it; True when there is nothing to hurry for."""
+        self._options.back_within(self._shard, _TURN_SECONDS if self._resumed else _DISK_SECONDS)
         try:
             if not self._resumed:
                 point = await resume_point(self._connection, self._log, self._shard, self._options.owner)
@@ -141,10 +153,8 @@ class ShardWriter:
         room = self._options.cut_events - self._buffer.events
         count = max(1, int(min(room / max(1.0, self._entry_events), _READ_BYTES / max(1.0, self._entry_bytes))))
         after = self._buffer.entries[-1].stream_number if self._buffer.entries else self._mark.stream_number
-        pipeline = self._connection.client.pipeline(transaction=False)
-        pipeline.xrange(events_key(self._shard), min=f"({stream_text(after)}", count=count)
-        pipeline.get(wanted_key(self._shard))
-        answer: Any = await self._connection.answer(pipeline.execute(), _READ_SECONDS)
+        further = ("XRANGE", events_key(self._shard), f"({stream_text(after)}", "+", "COUNT", count)
+        answer = await self._connection.ask_many([further, ("GET", wanted_key(self._shard))], _READ_SECONDS)
         entries = [entry(stream_id, fields) for stream_id, fields in answer[0] or []]
         if entries:
             self._entry_bytes = sum(len(item.events) for item in entries) / len(entries)
@@ -155,33 +165,16 @@ class ShardWriter:
     async def _cut(self) -> None:
         """Make a part of the first buffered entries: of one received date, and not many more than a part's events."""
         now_us = int(self._options.now() * 1e6)
-        day = received_date(received_at(self._buffer.entries[0].stream_number, now_us))
-        entries: list[Entry] = []
-        events = 0
-        for item in self._buffer.entries:
-            if events >= self._options.cut_events or received_date(received_at(item.stream_number, now_us)) != day:
-                break
-            entries.append(item)
-            events += item.size
+        entries = next(in_parts(self._buffer.entries, self._options.cut_events, now_us))
+        self._options.back_within(self._shard, _DISK_SECONDS)
         await asyncio.to_thread(self._write, entries, now_us)
+        self._options.back_within(self._shard, _TURN_SECONDS)
         last = entries[-1].stream_number
         self._buffer.take(entries)
         self._mark = replace(self._mark, stream_number=last, time_us=max(received_at(last, now_us), self._mark.time_us))
 
     def _write(self, entries: list[Entry], now_us: int) -> None:
-        try:
-            table = rows(self._shard, entries, now_us)
-        except EntryUnreadable:
-            readable: list[Entry] = []  # the others are kept aside as they came, for `verify` to report
-            for item in entries:
-                try:
-                    rows(self._shard, [item], now_us)
-                    readable.append(item)
-                except EntryUnreadable as error:
-                    path = self._log / f"unreadable-{self._shard}-{stream_text(item.stream_number)}.json"
-                    _logger.error("an entry of the stream is not readable, it is kept aside", extra={"why": str(error)})
-                    replace_file(path, item.events)
-            table = rows(self._shard, readable, now_us)
+        table = readable_rows(self._log, self._shard, entries, now_us)
         if table.num_rows == 0:
             return
         sequence = self._mark.sequence + 1
@@ -192,6 +185,7 @@ class ShardWriter:
         if newest is None or newest.name.high != sequence:  # this process stood still, and the log went on without it
             raise PartExists(name.stem)
         self._mark = replace(self._mark, sequence=sequence)
+        self._options.gauge("last_part_at", self._options.now())
 
     async def _publish(self) -> None:
         self._mark = replace(self._mark, cause=None)

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.patience import HUNG_SECONDS
 
-from kit.tasks import Tasks, together, unless
+from kit.tasks import Promises, Tasks, together, unless
 
 
 class Foreign(Exception):
@@ -206,11 +206,24 @@ def test_of_works_side_by_side_the_first_that_fails_ends_the_others(caplog: pyte
     async def test() -> None:
         with pytest.raises(Foreign, match="first"):
             await together(endless(), failing())
+        assert asyncio.current_task().cancelling() == 0, "its own end would be taken for a work's, and the reverse"
         await together()
 
     run(test)
     assert ended == ["endless"]
     assert "KeyError: 'while ending'" in caplog.text
+
+
+def test_a_work_that_was_cancelled_by_itself_is_not_taken_for_done() -> None:
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    async def test() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await together(cancelled(), asyncio.sleep(0))
+        assert asyncio.current_task().cancelling() == 0
+
+    run(test)
 
 
 def test_work_returns_unless_the_end_comes_first() -> None:
@@ -268,3 +281,20 @@ def test_whoever_cancels_the_wait_cancels_the_work() -> None:
 
     run(test)
     assert ended == ["work"]
+
+
+def test_a_promise_that_is_late_is_broken_for_all() -> None:
+    now = [0.0]
+    promises = Promises(lambda: now[0])
+    assert promises.kept
+    promises.back_within("shard 0", 8.0)
+    promises.back_within("shard 1", 30.0)
+    now[0] = 8.5
+    assert not promises.kept
+    promises.back_within("shard 0", 8.0)
+    assert promises.kept
+    now[0] = 20.0
+    promises.back_within("shard 0", None)
+    assert promises.kept
+    now[0] = 31.0
+    assert not promises.kept
