@@ -185,25 +185,15 @@ def mark_of(path: Path) -> FileMark | None:
 
 
 @contextmanager
-def locked(path: Path) -> Generator[None]:
-    """Hold the one lock that belongs to a file or folder, across processes, while it is read and replaced; waits."""
+def locked(path: Path, *, waits: bool = True) -> Generator[None]:
+    """Hold the one lock that belongs to a file or folder, across processes, while it is read and replaced.
+
+    Who does not wait gets BlockingIOError while another holds it.
+    """
     make_folder(path.parent)
     descriptor = _lock_file(path.with_name(f".{path.name}.lock"))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def try_locked(path: Path) -> Generator[None]:
-    """Hold that lock, or raise BlockingIOError at once where another process holds it."""
-    make_folder(path.parent)
-    descriptor = take_lock(path.with_name(f".{path.name}.lock"))
-    if descriptor is None:
-        raise BlockingIOError(errno.EAGAIN, "another process writes it", str(path))
-    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     finally:
         os.close(descriptor)
@@ -233,18 +223,14 @@ class Ballast:
         """The pieces of a folder; `lay` makes them."""
         self.pieces = [folder / f"ballast-{number}" for number in range(PIECES)]
 
-    def lay(self) -> bool:
-        """Make the pieces that are not there, where there is room enough; whether all are there."""
+    def lay(self) -> None:
+        """Make the pieces that are not there, where there is room enough."""
         missing = [piece for piece in self.pieces if not _is_whole(piece)]
-        try:
+        with contextlib.suppress(OSError):
             for piece in missing:
                 disk = os.statvfs(piece.parent)
-                if disk.f_bavail * disk.f_frsize < ROOM_FOR_BALLAST * len(missing) * PIECE_BYTES:
-                    return False
-                replace_file(piece, bytes(PIECE_BYTES), mode=0o600)  # written, not promised: every block is its own
-        except OSError:
-            return False
-        return True
+                if disk.f_bavail * disk.f_frsize >= ROOM_FOR_BALLAST * len(missing) * PIECE_BYTES:
+                    replace_file(piece, bytes(PIECE_BYTES), mode=0o600)  # written, not promised: its blocks are its own
 
     def become(self, path: Path, content: bytes) -> bool:
         """Make a piece that file, durably; whether there was one that is large enough and its disk took it."""

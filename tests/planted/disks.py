@@ -67,7 +67,8 @@ DISKS: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/http/dispatch.py",
-                "    if (unwritten := not_written(error)) is not None:\n        return unwritten\n",
+                "    if (unwritten := not_written(error)) is not None:\n"
+                "        exchange.refusal = unwritten.code\n        return unwritten\n",
                 "",
             ),
             Edit("app/http/dispatch.py", "import Problem, not_written, problem_body", "import Problem, problem_body"),

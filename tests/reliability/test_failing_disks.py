@@ -22,7 +22,7 @@ from kit.files import UNWRITTEN
 ROOT = Path(__file__).parents[2]
 WRITES = {
     *("replace_file", "create_file", "write_file", "append_to", "extend_file", "keep_file", "temporary_file"),
-    *("FilesToKeep", "Ballast", "private_folder", "make_folder", "locked", "try_locked", "take_lock"),
+    *("FilesToKeep", "Ballast", "private_folder", "make_folder", "locked", "take_lock"),
 }
 START = "a start that is refused in one line: tests/app/cli/test_cli.py"
 WRITER = "the writer waits, and is started again: tests/events/writer/test_log_disk_full.py"
