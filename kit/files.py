@@ -20,6 +20,7 @@ from typing import BinaryIO, Final, NamedTuple, TypeAlias
 logger = logging.getLogger(__name__)
 
 TEMPORARY_PREFIX: Final = ".tmp-"
+LOCK_LOOK_SECONDS: Final = 0.005
 BLOCK_BYTES: Final = 1 << 20
 NO_LINKS: Final = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP)
 """Why a disk, or its rules, gives a file no second name."""
@@ -185,15 +186,23 @@ def mark_of(path: Path) -> FileMark | None:
 
 
 @contextmanager
-def locked(path: Path, *, waits: bool = True) -> Generator[None]:
+def locked(path: Path, seconds: float | None = None) -> Generator[None]:
     """Hold the one lock that belongs to a file or folder, across processes, while it is read and replaced.
 
-    Who does not wait gets BlockingIOError while another holds it.
+    Who waits `seconds` for it alone gets BlockingIOError then: whoever holds it may stand still.
     """
     make_folder(path.parent)
     descriptor = _lock_file(path.with_name(f".{path.name}.lock"))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX if waits else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        until = time.monotonic() + (seconds or 0.0)
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX if seconds is None else fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    raise
+                time.sleep(LOCK_LOOK_SECONDS)
         yield
     finally:
         os.close(descriptor)
@@ -276,10 +285,6 @@ class FilesToKeep:
         """This is what the file is to say; it is written behind all that was put before."""
         self._waiting.pop(path, None)
         self._waiting[path] = content
-
-    def drop(self, path: Path) -> None:
-        """The file is not to be written any more."""
-        self._waiting.pop(path, None)
 
     def keep(self) -> None:
         """Write all that waits, in order. Raises OSError with the rest still waiting."""

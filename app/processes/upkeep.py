@@ -38,8 +38,7 @@ class Upkeep:
         self._keep()
 
     def forget(self, path: Path) -> None:
-        """The file is to be gone."""
-        self._files.drop(path)
+        """The file is to be gone, at the end of the service."""
         with self.meeting(path.name):
             path.unlink(missing_ok=True)
 
@@ -75,7 +74,6 @@ class Upkeep:
         if now >= self._keep_at:
             self._keep_at = now + KEEP_SECONDS
             self._keep()
-        if self._audit.waits:
             self._audit.catch_up()
         self._note("audit_not_kept", "" if self._audit.waits else None)
 

@@ -336,7 +336,7 @@ class CatalogKeeper:
         """Raises OSError."""
         if overrides_json(self._orders) == self._orders_kept:
             return
-        with locked(self._paths.overrides, waits=False):  # whoever holds it writes an order meanwhile
+        with locked(self._paths.overrides, seconds=0.0):  # whoever holds it writes an order meanwhile
             if self._take_orders():
                 self._keep_at = 0.0
             wanted = overrides_json(self._orders)
