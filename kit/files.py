@@ -194,15 +194,13 @@ def locked(path: Path, seconds: float | None = None) -> Generator[None]:
     make_folder(path.parent)
     descriptor = _lock_file(path.with_name(f".{path.name}.lock"))
     try:
-        until = time.monotonic() + (seconds or 0.0)
-        while True:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX if seconds is None else fcntl.LOCK_EX | fcntl.LOCK_NB)
+        until = None if seconds is None else time.monotonic() + seconds
+        while until is not None and time.monotonic() < until:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except BlockingIOError:
-                if time.monotonic() >= until:
-                    raise
-                time.sleep(LOCK_LOOK_SECONDS)
+            time.sleep(LOCK_LOOK_SECONDS)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if until is None else fcntl.LOCK_NB))  # held already, it stays so
         yield
     finally:
         os.close(descriptor)

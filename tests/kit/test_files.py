@@ -290,7 +290,7 @@ def test_what_waits_for_the_disk_is_written_in_order_with_its_newest_content(tmp
     waiting.put(tmp_path / "first", b"old")
     waiting.put(tmp_path / "shut" / "second", b"2")
     waiting.put(tmp_path / "first", b"new")
-    with pytest.raises(OSError):
+    with pytest.raises(FileExistsError):
         waiting.keep()
     assert not (tmp_path / "first").exists()
     (tmp_path / "shut").unlink()

@@ -206,7 +206,7 @@ def test_the_supervisor_names_it_and_goes_on(tmp_path: Path, step: str, number: 
     keys_file.chmod(0o600)
     keys = KeysKeeper(keys_file, shop.data, iter(range(1_000)).__next__)
     keys.boot()
-    upkeep = Upkeep(tmp_path / "uploads", audit, note)
+    upkeep = Upkeep(tmp_path / "uploads", audit, note, iter(range(1_000)).__next__)
     directory = DataDirectory(shop.data)
     with failing(number, step, tmp_path) as refused:
         shop.keeper.obey(Order("banner", "pause"), datetime.now(UTC))
