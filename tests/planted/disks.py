@@ -52,7 +52,7 @@ DISKS: Mapping[str, Mutation] = {
     ),
     "held_without_side_files": Mutation(
         "what is held loses the metrics and the currency that went with its file",
-        (f"{MISSING}::test_what_runs_or_is_paused_is_served_on_named_and_told_of",),
+        (f"{MISSING}::test_orders_work_on_what_is_held_and_a_stop_forgets_it",),
         (
             Edit(
                 "experiments/catalog/changes.py",
