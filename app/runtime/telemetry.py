@@ -12,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from app.runtime.board import Desk
+from app.runtime.board import Desk, RoleName
 from events.scrubbing import LABELS
 
 STATUSES: Final = (200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 414, 415, 422, 429, 500, 503)
@@ -33,6 +33,7 @@ NAMED_USERS: Final = ("proven", "no_token", "expired", "bad_signature", "unknown
 NAMERS: Final = ("request", "event")
 SCRUBBED: Final = LABELS  # what no row may hold and was taken out, by name
 STRATEGIES: Final = ("for_you", "buy_again", "bought_together", "popular")
+WATCHED: Final[tuple[RoleName, ...]] = ("worker", "writer", "analysis", "trainer", "webhooks", "store")
 GROWING_SECONDS: Final = 60.0
 RATE_SECONDS: Final = 10.0  # between two looks
 RATE_LOOKS: Final = 30
@@ -231,9 +232,21 @@ class Telemetry:
             lines += [f"# TYPE {name} counter", f"{name} {totals['trouble', trouble]:.0f}"]
         lines.append("# TYPE resonate_worker_resident_bytes gauge")
         lines += [f'resonate_worker_resident_bytes{{pid="{pid}"}} {held}' for pid, held in self.resident()]
+        lines += self._process_lines()
         for name, value in gauges.items():
             lines += [f"# TYPE {name} gauge", f"{name} {value:g}"]
         return "\n".join(lines) + "\n"
+
+    def _process_lines(self) -> Iterator[str]:
+        """How often the processes of each role were started again, and for how long the oldest has been silent."""
+        by_role = {role: [*self.counters.desk.board.desks(role)] for role in WATCHED}
+        yield "# TYPE resonate_restarts_total counter"
+        for role, desks in by_role.items():
+            yield f'resonate_restarts_total{{role="{role}"}} {sum(desk.restarts for desk in desks)}'
+        yield "# TYPE resonate_heartbeat_age_seconds gauge"
+        for role, desks in by_role.items():
+            age = max(desk.silent_seconds for desk in desks)
+            yield f'resonate_heartbeat_age_seconds{{role="{role}"}} {age:.2f}'
 
     def _latency_lines(self, totals: Mapping[Name, float]) -> Iterator[str]:
         """A histogram of each route that was asked for."""
