@@ -48,7 +48,7 @@ def follow(folder: Path) -> None:
                 with Redis(unix_socket_path=str(folder / "replica.sock")) as replica:
                     replica.execute_command("REPLICAOF", "127.0.0.1", 46_379)
                 primary.set("written", 1)
-                if primary.execute_command("WAITAOF", 1, 1, 500)[1] == 1:
+                if (primary.execute_command("WAITAOF", 1, 1, 500) or (0, 0))[1] == 1:
                     return
             except (RedisError, OSError):
                 time.sleep(0.1)

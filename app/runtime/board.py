@@ -204,8 +204,10 @@ class Desk:
         """A cause holds now, with what it names; None: it is over. Said again, it costs nothing."""
         known = self._known()
         if known.get(code) != named:
-            rest = {each: text for each, text in known.items() if each != code}
-            self._tell(rest if named is None else {**rest, code: named})
+            causes: dict[AilmentCode, str] = {each: text for each, text in known.items() if each != code}
+            if named is not None:
+                causes[code] = named
+            self._tell(causes)
 
     def gauge(self, name: GaugeName, value: float) -> None:
         """How much of something there is now."""
