@@ -20,6 +20,7 @@ from app.runtime.data_directory import DataDirectory
 from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from events.causes import StoreCause
+from events.format import FORMAT
 from events.parts.standing import torn_parts
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
@@ -30,7 +31,6 @@ from kit.time import SECOND_US, iso, moment_of
 
 router = APIRouter(tags=["Operations"])
 
-FORMAT: Final = 1
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0

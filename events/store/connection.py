@@ -363,9 +363,13 @@ class Connection:
         return answers
 
     async def _asked(self, words: Command) -> Any:
+        if self._prepared is None or not self._same_store:
+            await self.prepare()
         return await cast("Awaitable[Any]", self.client.execute_command(*words))
 
     async def _piped(self, commands: Sequence[Command], *, transaction: bool = False) -> list[Any]:
+        if self._prepared is None or not self._same_store:
+            await self.prepare()
         answers: list[Any] = [None] * len(commands)
 
         async def ask(index: int, words: Command) -> None:

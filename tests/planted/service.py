@@ -124,7 +124,7 @@ SERVICE: Mapping[str, Mutation] = {
     "patient_ingest": Mutation(
         "a store that stands still is waited for",
         (f"{OUTAGE}::test_a_store_that_stands_still_costs_no_assignment_and_refuses_events_in_time",),
-        (Edit("events/store/connection.py", "ANSWER_SECONDS: Final = 1.0", "ANSWER_SECONDS: Final = 10.0"),),
+        (Edit("events/store/preparation.py", "ANSWER_SECONDS: Final = 1.0", "ANSWER_SECONDS: Final = 10.0"),),
     ),
     "writer_left_dead": Mutation(
         "a writer that died is not started again",
@@ -295,10 +295,8 @@ SERVICE: Mapping[str, Mutation] = {
         (
             Edit(
                 "kit/tasks.py",
-                "async with asyncio.TaskGroup() as group:\n"
-                "            for work in works:\n"
-                "                group.create_task(work)\n",
-                "await asyncio.gather(*works, return_exceptions=True)\n",
+                "await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)",
+                "await asyncio.wait(running)",
             ),
         ),
     ),
