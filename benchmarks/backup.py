@@ -76,7 +76,7 @@ def pending(data: Path, definitions: Path) -> int:
     try:
         service.start()
         with service.client() as client:
-            return int(until(lambda: told_pending(client), "the export answers") or 0)
+            return int(until(lambda: told_pending(client), "the export answers") or -1)
     finally:
         service.end()
 

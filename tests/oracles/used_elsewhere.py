@@ -106,6 +106,7 @@ _.USED_AS
 _.harm_text
 _.bound_text
 _.worth_said
+_.finished_at
 # What pydantic calls.
 _._of_status
 _._one_form
