@@ -377,7 +377,7 @@ class Connection:
     async def _asked(self, words: Command) -> Any:
         return await cast("Awaitable[Any]", self.client.execute_command(*words))
 
-    async def _piped(self, commands: Sequence[Command | Call], *, transaction: bool = False) -> list[Any]:
+    async def _piped(self, commands: Sequence[tuple[Any, ...]], *, transaction: bool = False) -> list[Any]:
         answers: list[Any] = [None] * len(commands)
 
         async def ask(index: int, words: Command) -> None:
