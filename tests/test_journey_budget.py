@@ -68,7 +68,7 @@ def test_an_order_and_a_list_of_products_are_no_longer_than_they_were(worker: On
     report("recommend", recommend)
     assert track.functions <= 98
     assert track.changes <= 84
-    assert recommend.functions <= 57
+    assert recommend.functions <= 58
     assert recommend.changes <= 54
 
 

@@ -288,7 +288,8 @@ def happened(
     """Adds the columns of an event that was sent under this name, by what the name means; where the event is not what
     that needs, it stays under its own. Raises Refused, Dropped.
     """
-    if type(sent) is not str or len(sent) > MAX_NAME or not names_something(sent):
+    seen = type(sent) is str and sent != "" and len(sent) <= MAX_NAME
+    if not seen or not ((sent.isprintable() and sent[0] != " ") or names_something(sent)):
         need = f"text of 1 to {MAX_NAME} characters, not white space alone and without control characters"
         raise EventRefused("missing_event", place, f"the event needs its name, {need}")
     if sent in FEATURE_EVALUATED and not arrival.keeps_evaluations:
