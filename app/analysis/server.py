@@ -11,7 +11,7 @@ import msgspec
 
 from app.analysis.client import AnalysisAnswer, AnalysisError, Head, Request, frame, read_frame
 from app.analysis.queries import Query
-from app.http.errors import RETRY_SECONDS, not_written
+from app.http.errors import not_written
 from events.engines.duckdb import QueryTimeout
 from events.log.export import InvalidCursor
 from events.parts.part import CopyTorn, DataDamaged
