@@ -92,7 +92,7 @@ async def readyz_events(request: Request, worker: Worker) -> JSONResponse:
     cause = await refusing(worker)
     if cause is not None:
         return _unready({"status": "unavailable", "causes": [cause]})
-    causes = list(worker.access.pressure.causes)
+    causes = list(dict.fromkeys(worker.access.pressure.events.values()))
     told = {"status": "degraded" if causes else "ready", "causes": causes}
     return JSONResponse(told, headers=NEVER_STORED)
 

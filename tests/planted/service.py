@@ -316,14 +316,14 @@ SERVICE: Mapping[str, Mutation] = {
         ("tests/app/serving/test_idle_connections.py",),
         (
             Edit(
-                "app/serving/protocol.py",
+                "app/serving/bounded.py",
                 "    def connection_made(",
                 "    def look(self) -> None:\n        self.loop.call_later(0.5, self.look)\n\n    def connection_made(",
             ),
             Edit(
-                "app/serving/protocol.py",
-                "        self.heads = self.deadlines.queue(RECEIPT_SECONDS)\n",
-                "        self.heads = self.deadlines.queue(RECEIPT_SECONDS)\n        self.look()\n",
+                "app/serving/bounded.py",
+                '        self.heads = self.deadlines.queue(RECEIPT_SECONDS, "heads")\n',
+                '        self.heads = self.deadlines.queue(RECEIPT_SECONDS, "heads")\n        self.look()\n',
             ),
         ),
     ),
