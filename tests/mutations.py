@@ -52,6 +52,7 @@ from planted.surveys import SURVEYS
 from planted.tag import TAG
 from planted.trust import TRUST
 from planted.visitors import VISITORS
+from planted.watching import WATCHING
 from planted.webhooks import WEBHOOKS
 
 REPOSITORY = Path(__file__).parents[1]
@@ -92,6 +93,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **DISKS,
     **PACKAGES,
     **DRAFTS,
+    **WATCHING,
     **WEBHOOKS,
     **dict(refusals()),
 }
