@@ -50,9 +50,9 @@ class ReceiptProtocol(HttpToolsProtocol):
 
     The body's own deadline is the application's (`app.http.body`): it answers 408 in the caller's dialect. A request
     that came in one piece takes a short way, where the application offers one (`answer_whole`): no scope to receive
-    from, no task unless the answer must wait, one write. That halves what uvicorn costs. What is answered depends on the
-    bytes, never on how they were cut: a request that asks for an upgrade is read as if it had not, a refusal waits for
-    the answers before it, nothing behind it or behind a last request is read.
+    from, no task unless the answer must wait, one write. That halves what uvicorn costs. What is answered depends on
+    the bytes, never on how they were cut: a request that asks for an upgrade is read as if it had not, a refusal waits
+    for the answers before it, nothing behind it or behind a last request is read.
     """
 
     heads: Queue  # of connections that have sent nothing yet, or a part of a head
