@@ -44,6 +44,9 @@ _.powerless_refunds
 _.hashed_elsewhere
 _.by_variant
 
+# What other processes say on the board.
+_.gauge
+
 # What people may choose on the command line.
 _.EDDSA
 
