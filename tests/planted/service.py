@@ -174,9 +174,9 @@ SERVICE: Mapping[str, Mutation] = {
         ("tests/app/runtime/test_what_is_counted.py",),
         (
             Edit(
-                "app/runtime/telemetry.py",
-                "for trouble in TROUBLES:\n            name",
-                "for trouble in TROUBLES[:-1]:\n            name",
+                "app/metrics/counted.py",
+                "for trouble in TROUBLES}",
+                "for trouble in TROUBLES[:-1]}",
             ),
         ),
     ),
