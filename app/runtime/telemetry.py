@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from app.runtime.board import Desk, RoleName
+from app.runtime.board import Desk
 from events.scrubbing import LABELS
 
 STATUSES: Final = (200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 414, 415, 422, 429, 500, 503)
@@ -31,7 +31,6 @@ NAMED_USERS: Final = ("proven", "no_token", "expired", "bad_signature", "unknown
 NAMERS: Final = ("request", "event")
 SCRUBBED: Final = LABELS  # what no row may hold and was taken out, by name
 STRATEGIES: Final = ("for_you", "buy_again", "bought_together", "popular")
-WATCHED: Final[tuple[RoleName, ...]] = ("worker", "writer", "analysis", "trainer", "webhooks", "store")
 GROWING_SECONDS: Final = 60.0
 RATE_SECONDS: Final = 10.0  # between two looks
 RATE_LOOKS: Final = 30

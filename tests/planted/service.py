@@ -39,7 +39,13 @@ SERVICE: Mapping[str, Mutation] = {
     "dropped_lock": Mutation(
         "a second instance may use the data directory",
         (f"{LIFECYCLE}::test_a_second_instance_is_refused_every_time",),
-        (Edit("kit/files.py", "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)", "descriptor.bit_length()"),),
+        (
+            Edit(
+                "kit/files.py",
+                "        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n    except",
+                "        descriptor.bit_length()\n    except",
+            ),
+        ),
     ),
     "dropped_fence": Mutation(
         "a part replaces the one of another writer instead of failing",
@@ -131,9 +137,9 @@ SERVICE: Mapping[str, Mutation] = {
         (f"{KILLS}::test_kills_of_single_processes_cost_nothing_and_every_answer_comes_in_time",),
         (
             Edit(
-                "app/processes/supervisor.py",
-                "for child in [*self.workers, self.writer, *self.webhooks]:",
-                "for child in self.workers:",
+                "app/processes/supervised.py",
+                "return [*self.workers, self.writer, *self.webhooks]",
+                "return self.workers",
             ),
         ),
     ),
@@ -175,8 +181,8 @@ SERVICE: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/metrics/counted.py",
-                "for trouble in TROUBLES}",
-                "for trouble in TROUBLES[:-1]}",
+                'total("trouble", trouble))] for trouble in TROUBLES}',
+                'total("trouble", trouble))] for trouble in TROUBLES[:-1]}',
             ),
         ),
     ),

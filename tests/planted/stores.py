@@ -44,8 +44,8 @@ STORES: Mapping[str, Mutation] = {
         (
             Edit(
                 CONNECTION,
-                "return await self._node_of(key, self.client).execute_command(*words)",
-                "return await self.client.execute_command(*words, target_nodes=self._node_of(key, self.client))",
+                "return await node_of(key, self.client).execute_command(*words)",
+                "return await self.client.execute_command(*words, target_nodes=node_of(key, self.client))",
             ),
         ),
     ),
