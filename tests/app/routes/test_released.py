@@ -39,7 +39,7 @@ PAGE_VIEWS = map("pv-{:09}".format, count())  # beats of one page view are one e
 DRAWN_ANEW = re.compile(rb'("(?:exposure_id|recommendation_id)":"|^retry: )[^"\n]+')  # by every answer
 OF_COUNTS = re.compile(r"\w+_total(\{|$)")
 OF_TRAFFIC = re.compile(  # lines of /metrics that tell no experiment, but how a machine and a store are
-    r"^(#|resonate_(http|worker|store|log|disk|last|lag|open|descriptor|heartbeat)_)"
+    r"^(#|resonate_(http|worker|store|log|disk|last|lag|pending|open|descriptor|heartbeat)_)"
 )
 HOUR = timedelta(hours=1)
 
