@@ -96,7 +96,7 @@ async def read_lag(connection: Connection, shards: Mapping[int, Progress], now_u
     first: list[int] = []
     for shard in behind:  # one entry of each: only now and then, and seldom of more than one shard
         after = f"({stream_text(shards[shard].mark.stream_number)}"
-        entries: Any = await connection.answer(connection.client.xrange(events_key(shard), min=after, count=1))
+        entries: Any = await connection.ask("XRANGE", events_key(shard), after, "+", "COUNT", 1)
         first += [position_number(stream_id) for stream_id, _ in entries]
     received_us = min(((number >> SEQUENCE_BITS) * 1_000 for number in first), default=now_us)
     return max(0, now_us - received_us) / SECOND_US

@@ -38,7 +38,9 @@ IN_PATH = {
 PAGE_VIEWS = map("pv-{:09}".format, count())  # beats of one page view are one event
 DRAWN_ANEW = re.compile(rb'("(?:exposure_id|recommendation_id)":"|^retry: )[^"\n]+')  # by every answer
 OF_COUNTS = re.compile(r"\w+_total(\{|$)")
-OF_TRAFFIC = re.compile(r"^(#|resonate_http_|resonate_worker_resident)")  # lines of /metrics that tell no experiment
+OF_TRAFFIC = re.compile(  # lines of /metrics that tell no experiment, but how a machine and a store are
+    r"^(#|resonate_(http|worker|store|log|disk|last|lag|pending|open|descriptor|heartbeat)_)"
+)
 HOUR = timedelta(hours=1)
 
 
