@@ -51,8 +51,10 @@ async def _recorded(connection: Connection, shard: int, file: Recording) -> tupl
     after = entries = events = 0
     count = FIRST_READ
     while True:
-        asked = connection.client.xrange(events_key(shard), min=f"({stream_text(after)}", count=count)
-        answer: Iterable[tuple[bytes, dict[Any, Any]]] = await connection.answer(asked, READ_SECONDS) or []
+        words = ("XRANGE", events_key(shard), f"({stream_text(after)}", "+", "COUNT", count)
+        answer: Iterable[tuple[bytes, dict[Any, Any]]] = (
+            await connection.ask(*words, timeout_seconds=READ_SECONDS) or []
+        )
         read = [entry(stream_id, fields) for stream_id, fields in answer]
         if not read:
             return entries, events

@@ -37,6 +37,7 @@ from events.store.connection import Connection, connect
 from events.store.memory import read_memory
 from events.store.shared_reads import SharedReads
 from events.writer.lease import Lease, Owner
+from events.writer.rest import take_rest
 from events.writer.resumption import resume_point
 from events.writer.shard import ShardWriter, WriterOptions
 from events.writer.watermark import Watermark, publish, read_progress, wait_until_written
@@ -156,6 +157,7 @@ QUESTIONS: Mapping[str, tuple[Question, ...]] = {  # by the module that asks
         lambda asking: asking.connection.rewrite_file(),
     ),
     "events/writer/lease.py": (lambda asking: Lease(asking.connection, Owner("log", "data", "host", 1)).claim(),),
+    "events/writer/rest.py": (lambda asking: take_rest(asking.connection, 0, asking.data / "rest"),),
     "events/writer/resumption.py": (resumed,),
     "events/writer/shard.py": (
         lambda asking: ShardWriter(asking.connection, asking.data / "log", 0, WriterOptions())._read(),
