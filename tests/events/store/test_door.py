@@ -132,6 +132,11 @@ async def resumed(asking: Asking) -> None:
     await resume_point(asking.connection, asking.data / "log", 0)
 
 
+async def taken(asking: Asking) -> None:
+    (asking.data / "rest").unlink(missing_ok=True)
+    await take_rest(asking.connection, 0, asking.data / "rest")
+
+
 QUESTIONS: Mapping[str, tuple[Question, ...]] = {  # by the module that asks
     "app/people/sessions.py": (signed_in,),
     "app/processes/design_freeze.py": (design_frozen,),
@@ -157,7 +162,7 @@ QUESTIONS: Mapping[str, tuple[Question, ...]] = {  # by the module that asks
         lambda asking: asking.connection.rewrite_file(),
     ),
     "events/writer/lease.py": (lambda asking: Lease(asking.connection, Owner("log", "data", "host", 1)).claim(),),
-    "events/writer/rest.py": (lambda asking: take_rest(asking.connection, 0, asking.data / "rest"),),
+    "events/writer/rest.py": (taken,),
     "events/writer/resumption.py": (resumed,),
     "events/writer/shard.py": (
         lambda asking: ShardWriter(asking.connection, asking.data / "log", 0, WriterOptions())._read(),
