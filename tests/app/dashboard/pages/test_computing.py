@@ -6,7 +6,6 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -138,7 +137,7 @@ def client_answer(shop: Service, at: str) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("at", "told"),
     [
-        ((datetime.now(UTC) + timedelta(days=2)).strftime("%Y-%m-%dT%H:%M:%SZ"), "lies in the future"),
+        ("9000-01-01T00:00:00Z", "lies in the future"),
         ("1999-12-31", "before every log"),
         ("0001-01-01", "before every log"),
         ("yesterday", "is not a moment; write 2026-01-20T09:00:00Z"),
