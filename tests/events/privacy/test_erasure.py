@@ -1,5 +1,6 @@
 """Who is erased is gone at once from what is read, and soon from what is stored; who returns counts anew."""
 
+from collections.abc import Awaitable, Callable
 from datetime import date
 from pathlib import Path
 
@@ -119,7 +120,7 @@ async def test_an_erasure_that_the_store_broke_off_is_whole_when_it_is_asked_aga
     await HistoryUpdates(connection, lambda *_: None).apply([bought])
     async with writing(connection, tmp_path):
         with monkeypatch.context() as patched:
-            patched.setattr(connection.client, "hset", away)
+            patched.setattr(connection.client, "execute_command", away_for("HSET", connection.client.execute_command))
             with pytest.raises(StoreUnavailable):
                 await erase(connection, LogReader(tmp_path), "visitor", "phone")
         await erase(connection, LogReader(tmp_path), "visitor", "phone")
@@ -128,8 +129,15 @@ async def test_an_erasure_that_the_store_broke_off_is_whole_when_it_is_asked_aga
     assert (await History(connection).recent(["u:anna", "v:phone"])).purchases == ()
 
 
-async def away(*_: object, **__: object) -> None:
-    raise StoreUnavailable("store_down")
+def away_for(command: str, asked: Callable[..., Awaitable[object]]) -> Callable[..., Awaitable[object]]:
+    """A store that is away for one command, and answers all others."""
+
+    async def execute(*words: object) -> object:
+        if words[0] == command:
+            raise StoreUnavailable("store_down")
+        return await asked(*words)
+
+    return execute
 
 
 async def test_nothing_of_the_erased_is_left_in_any_file(
