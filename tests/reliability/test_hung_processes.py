@@ -23,6 +23,12 @@ HANGS: dict[str, AilmentCode] = {
 }
 
 
+@pytest.fixture
+def service(start_service: StartService) -> Service:
+    """One whose processes are replaced when they hang, as is usual."""
+    return start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="2", RESONATE_HUNG_SECONDS="8")
+
+
 def names(service: Service, code: str) -> bool:
     """Whether a worker that answers names it."""
     try:

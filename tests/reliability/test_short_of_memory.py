@@ -6,6 +6,7 @@ import sys
 
 import psutil
 import pytest
+from conftest import SMALLEST_DEFINITIONS, StartService
 from oracles.promise import Journal, goes_on, restless, verdict
 from servers.faults import pid_of, seconds_until_ready
 from servers.service import Service
@@ -15,6 +16,12 @@ pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="only Linux limits the memory of another process"),
 ]
 ROOM_BYTES = 1 << 20
+
+
+@pytest.fixture
+def service(start_service: StartService) -> Service:
+    """One whose processes are replaced when they hang, as is usual."""
+    return start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="2", RESONATE_HUNG_SECONDS="8")
 
 
 @pytest.mark.parametrize("role", ["analysis", "worker", "writer", "store"])
