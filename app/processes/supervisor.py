@@ -218,7 +218,8 @@ class Supervisor:
         return tuple(dict.fromkeys([*told, *(each.code for each in self.board.causes())]))
 
     def _launch(self, child: ChildProcess) -> None:
-        child.start()
+        if not child.start():
+            return
         assert child.ready_descriptor is not None
         self.selector.register(child.ready_descriptor, selectors.EVENT_READ, lambda: self._hear(child))
         if child.line is not None:
