@@ -1,5 +1,6 @@
-"""What somebody else put into a data directory or into a backup."""
+"""What somebody else put into a data directory or into a backup, and a restore that fails at its end."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -59,6 +60,25 @@ def test_what_is_written_there_is_not_written_outside(settings: Settings, tmp_pa
     with pytest.raises(RestoreRefused):
         restore_backup(backup, tmp_path / "restored", [], untold)
     assert not outside.exists()
+
+
+def test_of_a_restore_that_fails_at_its_end_nothing_is_left_in_a_directory_that_was_there(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A disk that fails when the names in it are to be kept."""
+    make_backup(settings, tmp_path / "backup")
+    (tmp_path / "disk" / "lost+found").mkdir(parents=True)
+    with monkeypatch.context() as failing:
+
+        def fail(folder: Path) -> None:
+            assert (folder / "log").is_dir()
+            raise OSError(errno.EIO, "Input/output error", str(folder))
+
+        failing.setattr("app.backup.restoring.sync", fail)
+        with pytest.raises(RestoreRefused, match="nothing was restored"):
+            restore_backup(tmp_path / "backup", tmp_path / "disk", [], untold)
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["lost+found"]
+    assert restore_backup(tmp_path / "backup", tmp_path / "disk", [], untold).log.rows == 1
 
 
 def test_what_a_disk_keeps_for_itself_and_what_is_no_file_are_left_out(settings: Settings, tmp_path: Path) -> None:
