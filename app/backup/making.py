@@ -37,8 +37,10 @@ from kit.time import iso
 
 CURRENT: Final = "current"  # in a folder of versions: the name of the one in use
 HISTORY: Final = "history"  # of the catalogue
-OF_THE_RUN: Final = frozenset({"resonate.lock", "run", "store", "identity", LAST_RUN})
-"""What belongs to the service that runs, or to this one directory: sockets, store, its identity beside others."""
+OF_THE_RUN: Final = frozenset({"resonate.lock", "run", "store", "identity", LAST_RUN, "lost+found"})
+"""What belongs to the service that runs, or to this one directory: sockets, store, its identity beside others, and
+what a disk keeps for itself, which nobody but root can look into.
+"""
 KEYS: Final = frozenset({"keys.json", "secrets"})
 """What opens something, or proves it: only who asks for it gets it."""
 BALLAST: Final = "ballast-"  # room that is given up on a full disk (kit/files.py)
@@ -175,7 +177,7 @@ def _folder(data: Path, folder: Path, target: Path, *, links: bool = False) -> I
         folders.sort(key=lambda name: (name == HISTORY, name))
         for name in sorted(files):
             path = Path(place, name)
-            if name.startswith(".") or path.is_symlink():
+            if name.startswith(".") or path.is_symlink() or not path.is_file():  # opening a pipe might never end
                 continue
             own = target / path.relative_to(data)
             if links and link_file(path, own):

@@ -131,7 +131,8 @@ def read_backup(folder: Path) -> BackupManifest:
         raise BackupUnusable(refusal)
     for name in manifest.files:
         path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or not path.parts:
+        # written in one way alone: what follows `data//` would be a path of its own
+        if path.is_absolute() or ".." in path.parts or not path.parts or str(path) != name or "\0" in name:
             raise BackupUnusable(f"{folder / MANIFEST} names {name!r}, which is no file of a backup")
     return manifest
 

@@ -65,10 +65,7 @@ def restore_backup(source: Path, data: Path, journals: Sequence[Path], progress:
     try:
         draft.mkdir(mode=0o700)
         events, again = _written(source, manifest, draft, (erasures, progress))
-        for path in sorted(draft.iterdir(), key=lambda path: (path.is_dir(), path.name)):  # the log after who is erased
-            path.rename(data / path.name)
-        draft.rmdir()
-        sync(data)
+        _put(draft, data)
     except BaseException as error:
         shutil.rmtree(draft, ignore_errors=True)
         (data / "resonate.lock").unlink(missing_ok=True)
@@ -105,6 +102,23 @@ def _claimed(data: Path) -> int:
         os.close(lock)
         raise RestoreRefused(f"{data} is not empty; restore into a new directory, then exchange them")
     return lock
+
+
+def _put(draft: Path, data: Path) -> None:
+    """What is in the draft becomes the data directory's, or nothing of it stays there. Raises OSError."""
+    put: list[Path] = []
+    try:
+        for path in sorted(draft.iterdir(), key=lambda path: (path.is_dir(), path.name)):  # the log after who is erased
+            put.append(path.rename(data / path.name))
+        draft.rmdir()
+        sync(data)
+    except BaseException:
+        for path in reversed(put):
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        raise
 
 
 def _written(

@@ -85,6 +85,7 @@ def _served(settings: "Settings", directory: "DataDirectory", listener: socket, 
     from app.processes.notify import Notifier
     from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
     from app.processes.supervisor import Supervisor
+    from app.runtime.board import BoardUnusable
     from app.runtime.data_directory import DirectoryUnusable
     from app.serving.sockets import CannotListen
     from events.privacy.journal import JournalUnusable
@@ -92,7 +93,7 @@ def _served(settings: "Settings", directory: "DataDirectory", listener: socket, 
 
     try:
         return Supervisor(settings, directory, listener, announcer, Notifier.of(os.environ)).run()
-    except (StoreFailed, CannotListen, DirectoryUnusable) as error:
+    except (StoreFailed, CannotListen, DirectoryUnusable, BoardUnusable) as error:
         raise Refused(str(error)) from None
     except KeysInvalid as error:
         raise Refused(f"RESONATE_KEYS: {error}") from None

@@ -12,6 +12,7 @@ TOPICS: Final = {b"S": "state", b"P": "phases", b"C": "catalogue"}
 KINDS: Final = {topic: kind for kind, topic in TOPICS.items()}
 ORDER: Final = b"O"  # a question: an order, with a number
 ANSWER: Final = b"A"  # to the question of its number
+FAILED: Final = b""  # answers an order at which the service failed: nobody knows whether it holds
 
 
 class FrameTooLarge(Exception):

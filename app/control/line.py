@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from itertools import count
 from typing import Final
 
-from app.control.frames import ANSWER, ORDER, TOPICS, Frame, Incoming
+from app.control.frames import ANSWER, FAILED, ORDER, TOPICS, Frame, Incoming
 from app.control.orders import OrderAsked, OrderDone, done_of
 
 logger = logging.getLogger(__name__)
@@ -32,6 +32,7 @@ class Line:
     def __init__(self, descriptor: int) -> None:
         self._end = socket.socket(fileno=descriptor)
         self._incoming = Incoming()
+        self._unsent = bytearray()
         self._asked: dict[int, asyncio.Future[bytes]] = {}
         self._numbers = count(1)
         self._take: Callable[[str, bytes], None] | None = None
@@ -69,13 +70,35 @@ class Line:
         answered = self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(ORDER_SECONDS):
-                frame = Frame(ORDER, number, asked.encoded())
-                await asyncio.get_running_loop().sock_sendall(self._end, frame.packed())
-                return done_of(await answered)
+                self._unsent += Frame(ORDER, number, asked.encoded()).packed()
+                self._send()
+                answer = await answered
         except (TimeoutError, OSError):
             raise LineSilent("the service did not say in time what became of the order") from None
         finally:
             self._asked.pop(number, None)
+        if answer == FAILED:
+            raise LineSilent("the service failed at the order, and its log says why")
+        return done_of(answer)
+
+    def _send(self) -> None:
+        """Orders one behind the other, each whole, whoever gives up waiting: what the socket takes now, then more.
+
+        Raises OSError where the line has ended.
+        """
+        loop = asyncio.get_running_loop()
+        with contextlib.suppress(BlockingIOError):
+            del self._unsent[: self._end.send(self._unsent)]
+        if self._unsent:
+            loop.add_writer(self._end, self._send_more)
+        else:
+            loop.remove_writer(self._end)
+
+    def _send_more(self) -> None:
+        try:
+            self._send()
+        except OSError:
+            self._leave()
 
     def _hear(self) -> None:
         try:
@@ -105,6 +128,7 @@ class Line:
         self._take = None
         with contextlib.suppress(RuntimeError, ValueError):
             asyncio.get_running_loop().remove_reader(self._end)
+            asyncio.get_running_loop().remove_writer(self._end)
         for waiting in self._asked.values():
             if not waiting.done():
                 waiting.set_exception(ConnectionResetError())

@@ -8,7 +8,7 @@ from typing import Final, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from app.control.frames import ANSWER, ORDER, Frame, Incoming
+from app.control.frames import ANSWER, FAILED, LARGEST_QUESTION, ORDER, Frame, Incoming
 from app.keys.audit import Audit, AuditLine, AuditUnusable
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.overrides import (
@@ -45,8 +45,11 @@ class OrderAsked(msgspec.Struct, frozen=True):
     ignored: str | None = None
 
     def encoded(self) -> bytes:
-        """As it is sent."""
-        return msgspec.json.encode(self)
+        """As it is sent. Raises OverrideRefused for one that is longer than what is heard."""
+        content = msgspec.json.encode(self)
+        if len(content) > LARGEST_QUESTION:
+            raise OverrideRefused(f"the order has {len(content)} bytes; it may have {LARGEST_QUESTION}")
+        return content
 
     @property
     def order(self) -> Order:
@@ -121,13 +124,24 @@ def asked_of_service(path: Path, asked: OrderAsked) -> OrderDone | None:
             return None
         if not is_trusted(end.fileno()):
             raise PermissionError(f"another user's process listens at {path}")
-        end.sendall(Frame(ORDER, 1, asked.encoded()).packed())
-        incoming = Incoming()
-        while received := end.recv(65_536):
-            for frame in incoming.feed(received):
-                if frame.kind == ANSWER:
-                    return done_of(frame.content)
-    raise TimeoutError("the service hung up and did not say what became of the order; its log says why")
+        try:
+            answer = _answered(end, Frame(ORDER, 1, asked.encoded()))
+        except ConnectionError:
+            answer = FAILED
+    if answer == FAILED:
+        raise TimeoutError("the service hung up and did not say what became of the order; its log says why")
+    return done_of(answer)
+
+
+def _answered(end: socket.socket, question: Frame) -> bytes:
+    """The answer to the one question that is asked there; FAILED where none comes. Raises OSError."""
+    end.sendall(question.packed())
+    incoming = Incoming()
+    while received := end.recv(65_536):
+        for frame in incoming.feed(received):
+            if frame.kind == ANSWER:
+                return frame.content
+    return FAILED
 
 
 def _telling(asked: OrderAsked, audit: Audit, noted: list[bool]) -> Telling:

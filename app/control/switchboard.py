@@ -10,7 +10,17 @@ from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Final
 
-from app.control.frames import ANSWER, KINDS, LARGEST_QUESTION, ORDER, TOPICS, Frame, FrameTooLarge, Incoming
+from app.control.frames import (
+    ANSWER,
+    FAILED,
+    KINDS,
+    LARGEST_QUESTION,
+    ORDER,
+    TOPICS,
+    Frame,
+    FrameTooLarge,
+    Incoming,
+)
 from app.serving.sockets import CannotListen, listen_unix
 from kit.private import is_trusted
 
@@ -88,8 +98,7 @@ class Switchboard:
             answer = self._answer(frame.content)
         except Exception:
             logger.exception("an order failed")
-            line.close()
-            return
+            answer = FAILED  # the line goes on: a process whose line ended would never hear of definitions again
         line.send(Frame(ANSWER, frame.number, answer))
 
 

@@ -75,7 +75,10 @@ class Store:
             logger.log(level, message, extra={"cause": state.cause, "detail": state.detail, "restarts": state.restarts})
 
     def _note_process(self, embedded: EmbeddedStore, state: StoreState) -> None:
-        """What a child says of itself, of one that cannot: whether it is there, is ready, and answers each second."""
+        """What a child says of itself, of one that cannot: whether it is there, is ready, and answers each second.
+
+        One that loads its data answers too, that it does so: it may take as long as it takes.
+        """
         pid = embedded.child_pid
         if pid != self.pid:
             if self.pid is not None:
@@ -89,7 +92,7 @@ class Store:
             self.desk.beat()
             self._ping.close()
             self._ping = None
-        if self.ready and now >= self._ping_at:
+        if pid is not None and now >= self._ping_at:
             if self._ping is not None:
                 self._ping.close()
             self._ping, self._ping_at = Ping(embedded.socket), now + PING_SECONDS
@@ -101,6 +104,9 @@ class Store:
 
     def stop(self) -> None:
         """End the embedded store, after everybody who writes to it."""
+        if self._ping is not None:
+            self._ping.close()
+            self._ping = None
         if self._embedded is not None:
             self._embedded.stop()
 

@@ -1,5 +1,6 @@
 """Child processes as their supervisor sees them: started, told how to run, ready, dead, started again with back-off."""
 
+import contextlib
 import logging
 import os
 import signal
@@ -75,28 +76,45 @@ class ChildProcess:
     def alive(self) -> bool:
         return self._child is not None
 
-    def start(self) -> None:
-        """Start the process; it imports what it needs and then waits for `instruct`."""
+    def start(self) -> bool:
+        """Start the process; it imports what it needs and then waits for `instruct`.
+
+        False where the system gives none now (no memory, no descriptor, no program): the next start is then planned.
+        """
         self.start_at = None
         self.ready = False
-        self.ready_descriptor, theirs = os.pipe()
-        os.set_blocking(self.ready_descriptor, False)
-        role, board = self.role, self.desk.board.descriptor
-        self.line, end = socket.socketpair() if role.topics else (None, None)
-        line = -1 if end is None else end.fileno()
-        handed = (theirs, role.socket_descriptor, role.ending_descriptor, board)
-        passed = [descriptor for descriptor in (*handed, line) if descriptor >= 0]
         try:
-            arguments = (role.name, *map(str, (*handed, self.desk.number, line)))
-            terms = Terms(niceness=role.niceness, descriptors=passed, oom_score=role.oom_score)
-            self._child = start_module(role.module, arguments, terms)
-        finally:
-            os.close(theirs)
-            if end is not None:
-                end.close()
+            self._child = self._started()
+        except OSError as error:
+            self._plan()
+            logger.error("%s cannot be started, it is tried again: %s", self.role.name, error.strerror or error)
+            return False
         self.desk.started(self._child.pid, again=self._fell is not None)
         if self._fell is not None:
-            logger.info("%s is started after %s", role.name, ending(self._fell), extra={"child": self.pid})
+            logger.info("%s is started after %s", self.role.name, ending(self._fell), extra={"child": self.pid})
+        return True
+
+    def _started(self) -> Child:
+        role = self.role
+        with contextlib.ExitStack() as ours, contextlib.ExitStack() as theirs:
+            ready, said = os.pipe()
+            ours.callback(os.close, ready)
+            theirs.callback(os.close, said)
+            os.set_blocking(ready, False)
+            line = end = None
+            if role.topics:
+                line, end = socket.socketpair()
+                ours.callback(line.close)
+                theirs.callback(end.close)
+            handed = (said, role.socket_descriptor, role.ending_descriptor, self.desk.board.descriptor)
+            asks_at = -1 if end is None else end.fileno()
+            passed = [descriptor for descriptor in (*handed, asks_at) if descriptor >= 0]
+            arguments = (role.name, *map(str, (*handed, self.desk.number, asks_at)))
+            terms = Terms(niceness=role.niceness, descriptors=passed, oom_score=role.oom_score)
+            child = start_module(role.module, arguments, terms)
+            ours.pop_all()
+        self.ready_descriptor, self.line = ready, line
+        return child
 
     def instruct(self, settings_json: bytes) -> None:
         """Give it its settings; a child that is gone already is noticed by `reap`."""
@@ -124,11 +142,14 @@ class ChildProcess:
         self._fell = None if self.role.ends and code == 0 else code
         if self.ready and time.monotonic() - self._ready_at >= STEADY_SECONDS:
             self._failures = 0
-        delay = min(FIRST_DELAY_SECONDS * 2**self._failures, LONGEST_DELAY_SECONDS)
-        self._failures += 1
         self.ready = False
-        self.start_at = time.monotonic() + delay
+        self._plan()
         return code
+
+    def _plan(self) -> None:
+        """The next start, the later the more failed before."""
+        self.start_at = time.monotonic() + min(FIRST_DELAY_SECONDS * 2**self._failures, LONGEST_DELAY_SECONDS)
+        self._failures += 1
 
     def send(self, signal_number: signal.Signals) -> None:
         """Send a signal, if it lives."""

@@ -49,6 +49,7 @@ NO_CONSENT_CHOSEN: Final = (
     "`privacy: {default_consent: personal}`, measure or none into shop.yaml (docs/privacy.md)"
 )
 TICK_SECONDS: Final = 0.25
+SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS})  # for a while
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 FIRST_TRAINING_SECONDS: Final = 20.0  # after the start, so that a start is quick
 TRAINING_LOOK_SECONDS: Final = 60.0  # between looks at when the last training was
@@ -74,7 +75,7 @@ class Supervisor:
         self.directory = directory  # claimed already: a second instance must fail before it loads all this
         self.listener = listener
         self.selector = selectors.DefaultSelector()
-        self.announced = False
+        self.announced = self.short = False
         self.listening = False  # for the first call of the analysis
 
     def run(self) -> int:
@@ -108,7 +109,7 @@ class Supervisor:
             try:
                 self._start()
                 while not self.lame_duck.over:
-                    self._step()
+                    self._turn()
                 return 0
             finally:
                 self._stop()
@@ -190,6 +191,20 @@ class Supervisor:
             logger.warning("erased again by the journal: this data directory is an older copy", extra={"ids": again})
         return again
 
+    def _turn(self) -> None:
+        """One step; one for which the system has no memory, process or descriptor now is taken again."""
+        try:
+            self._step()
+        except OSError as error:
+            if error.errno not in SHORT:
+                raise
+            if not self.short:
+                logger.error("the system gives the supervisor too little, it goes on as it can: %s", error.strerror)
+            self.short = True
+            time.sleep(TICK_SECONDS)
+        else:
+            self.short = False
+
     def _step(self) -> None:
         """Wait for something to happen, at most one tick, and see to everything."""
         for key, _ in self.selector.select(self.lame_duck.patience(TICK_SECONDS)):
@@ -218,7 +233,8 @@ class Supervisor:
         return tuple(dict.fromkeys([*told, *(each.code for each in self.board.causes())]))
 
     def _launch(self, child: ChildProcess) -> None:
-        child.start()
+        if not child.start():
+            return
         assert child.ready_descriptor is not None
         self.selector.register(child.ready_descriptor, selectors.EVENT_READ, lambda: self._hear(child))
         if child.line is not None:

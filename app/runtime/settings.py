@@ -28,6 +28,7 @@ from events.store.address import AddressRefused, store_address
 
 HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
+LEAST_HUNG_SECONDS: Final = 3.0
 KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # never shown in a message
 SECRET_FIELDS: Final = frozenset(
@@ -298,6 +299,13 @@ class Settings(BaseModel):
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("hung_seconds")
+    @classmethod
+    def _beats_meanwhile(cls, seconds: float) -> float:
+        if 0 < seconds < LEAST_HUNG_SECONDS:
+            raise ValueError(f"it must be 0, or at least {LEAST_HUNG_SECONDS:g}: a sign of life comes once a second")
+        return seconds
 
     @field_validator("store_replicas")
     @classmethod

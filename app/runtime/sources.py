@@ -157,7 +157,7 @@ def _text(path: Path, longest: int) -> str:
     if len(content) > longest:
         raise NotTold(f"{path} has more than {longest:,} bytes")
     try:
-        return content.decode()
+        return content.decode("utf-8-sig")  # some editors put a mark before all else
     except UnicodeDecodeError:
         raise NotTold(f"{path} is not UTF-8") from None
 

@@ -54,6 +54,19 @@ def test_keys_of_visitor_ids_that_cannot_be_read_stop_the_start_in_words(tmp_pat
     )
 
 
+def test_a_start_without_memory_for_the_board_says_so_in_words(tmp_path: Path) -> None:
+    words = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)); from app.cli.main import main"
+    )
+    command = [sys.executable, "-P", "-c", f"{words}; sys.argv = ['resonate', 'serve', '--port', '0']; main()"]
+    started = subprocess.run(
+        command, env={**os.environ, "RESONATE_DATA": str(tmp_path / "data")}, capture_output=True, text=True,
+        timeout=VAIN_SECONDS, check=False,
+    )  # fmt: skip
+    assert (started.returncode, "Traceback" in started.stderr) == (1, False)
+    assert "no memory for what the processes tell each other" in started.stderr
+
+
 def test_every_command_is_documented_in_its_own_words() -> None:
     assert documented() == described(typer.main.get_command(app))
 

@@ -4,16 +4,17 @@ import asyncio
 import selectors
 import socket
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from app.control.frames import ANSWER, HEAD, LARGEST_QUESTION, ORDER, Frame, FrameTooLarge, Incoming
+from app.control.frames import ANSWER, FAILED, HEAD, LARGEST_QUESTION, ORDER, Frame, FrameTooLarge, Incoming
 from app.control.line import Line, LineSilent
 from app.control.orders import OrderAsked, OrderDone, OrderRefused, asked_of_service, carried_out
-from app.control.switchboard import Switchboard
+from app.control.switchboard import MOST_COMMANDS, Switchboard
 from app.keys.audit import Actor, Audit, AuditLine, Wanted, line_of
 from experiments.catalog.overrides import ExperimentStopped, Order, Override, OverrideRefused, Telling
 
@@ -101,8 +102,8 @@ def test_an_order_is_answered_behind_what_it_changed(exchange: Exchange) -> None
 
 @pytest.mark.parametrize(
     "sent",
-    [Frame(ORDER, 1, b"fail").packed(), Frame(b"X", 1, b"").packed(), HEAD.pack(ORDER, 1, LARGEST_QUESTION + 1)],
-    ids=["fails", "no question", "too long"],
+    [Frame(b"X", 1, b"").packed(), HEAD.pack(ORDER, 1, LARGEST_QUESTION + 1)],
+    ids=["no question", "too long"],
 )
 def test_what_is_no_order_ends_its_own_line_alone(exchange: Exchange, sent: bytes) -> None:
     with exchange.connect() as end, exchange.connect() as other:
@@ -110,6 +111,14 @@ def test_what_is_no_order_ends_its_own_line_alone(exchange: Exchange, sent: byte
         assert heard(end, exchange)[-1].content == b"gone"
         exchange.board.tell("catalogue", b"new")
         assert [frame.content for frame in heard(other, exchange)] == [b"new"]
+
+
+def test_an_order_at_which_the_service_failed_is_answered_and_who_asked_goes_on_hearing(exchange: Exchange) -> None:
+    with exchange.connect() as end:
+        end.sendall(Frame(ORDER, 3, b"fail").packed())
+        assert heard(end, exchange) == [Frame(ANSWER, 3, FAILED)]
+        exchange.board.tell("catalogue", b"new")
+        assert heard(end, exchange) == [Frame(b"C", 0, b"new")]
 
 
 def test_frames_come_whole_however_they_are_cut() -> None:
@@ -148,6 +157,70 @@ def test_a_process_hears_what_holds_at_its_start_and_from_then_on_and_asks(excha
     assert asyncio.run(live()) == DONE
     assert told == [("catalogue", b"second")]
     assert msgspec.json.decode(exchange.asked[0])["key"] == "banner"
+
+
+def test_a_process_is_told_that_the_service_failed_at_its_order(exchange: Exchange) -> None:
+    exchange.board = Switchboard(exchange.selector, lambda asked: exchange.answer(b"fail"))
+
+    async def live() -> None:
+        process = Line(exchange.connect().detach())
+        with process.follow(lambda topic, content: None):
+            supervising = asyncio.create_task(turning(exchange))
+            with pytest.raises(LineSilent, match="failed at the order"):
+                await process.order(OrderAsked("banner", "pause", line()))
+            supervising.cancel()
+
+    asyncio.run(live())
+
+
+def test_an_order_behind_one_that_nobody_waits_for_any_more_comes_whole(exchange: Exchange) -> None:
+    async def live() -> OrderDone:
+        end = exchange.connect()
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)  # so that a long order goes in pieces
+        process, long = Line(end.detach()), OrderAsked("banner", "pause", line(), ignored="x" * 50_000)
+        with process.follow(lambda topic, content: None):
+            given_up = asyncio.create_task(process.order(long))
+            await asyncio.sleep(0)
+            given_up.cancel()
+            asked = asyncio.create_task(process.order(OrderAsked("banner", "stop", line())))
+            await asyncio.wait([given_up])
+            supervising = asyncio.create_task(turning(exchange))
+            done = await asked
+            supervising.cancel()
+            return done
+
+    assert asyncio.run(live()) == DONE
+    assert [msgspec.json.decode(each)["action"] for each in exchange.asked] == ["pause", "stop"]
+
+
+def test_an_order_that_nobody_would_hear_is_refused_before_it_is_sent(exchange: Exchange) -> None:
+    async def live() -> None:
+        process = Line(exchange.connect().detach())
+        with process.follow(lambda topic, content: None), pytest.raises(OverrideRefused, match="it may have 65536"):
+            await process.order(OrderAsked("x" * LARGEST_QUESTION, "pause", line()))
+
+    asyncio.run(live())
+    exchange.turn()
+    assert exchange.asked == []
+
+
+def test_a_command_that_is_hung_up_on_is_told_that_nobody_knows(exchange: Exchange, tmp_path: Path) -> None:
+    path = tmp_path / "run" / "orders.sock"
+    assert exchange.board.listen(path)
+    with ExitStack() as silent:
+        for _ in range(MOST_COMMANDS):
+            end = silent.enter_context(socket.socket(socket.AF_UNIX))
+            end.connect(str(path))
+
+        async def ask() -> OrderDone | None:
+            supervising = asyncio.create_task(turning(exchange))
+            try:
+                return await asyncio.to_thread(asked_of_service, path, OrderAsked("banner", "pause", line()))
+            finally:
+                supervising.cancel()
+
+        with pytest.raises(TimeoutError, match="hung up"):
+            asyncio.run(ask())
 
 
 def test_a_command_asks_the_service_that_listens_and_else_nobody(exchange: Exchange, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """A child that dies is started again: at once the first time, ever later while it cannot stay."""
 
+import errno
 import os
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NoReturn
 
 import pytest
 from servers.patience import until
@@ -83,6 +85,28 @@ def test_one_that_dies_as_soon_as_it_is_ready_is_not_healthy(clock: Clock) -> No
     child = made(Role("brief", module=MODULE))
     delays = [live(child, clock, STEADY_SECONDS / 2) for _ in range(3)]
     assert delays == pytest.approx([FIRST_DELAY_SECONDS, 2 * FIRST_DELAY_SECONDS, 4 * FIRST_DELAY_SECONDS])
+
+
+def test_where_the_system_gives_no_process_it_is_tried_later_and_nothing_is_left_open(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    child = made(Role("brief", module=MODULE, topics=("state",)))
+    before = os.listdir("/proc/self/fd")
+    delays = list[float]()
+    with monkeypatch.context() as short:
+        short.setattr(supervised, "start_module", refuse)
+        for _ in range(3):
+            assert not child.start()
+            delays.append((child.start_at or 0.0) - clock.now)
+    assert delays == pytest.approx([FIRST_DELAY_SECONDS, 2 * FIRST_DELAY_SECONDS, 4 * FIRST_DELAY_SECONDS])
+    assert (child.alive, child.ready_descriptor, child.reap()) == (False, None, None)
+    assert os.listdir("/proc/self/fd") == before
+    assert live(child, clock, STEADY_SECONDS) == pytest.approx(FIRST_DELAY_SECONDS)
+    assert child.line is not None
+    child.line.close()
 
 
 def test_one_that_lives_is_not_reaped_and_one_that_does_not_go_is_killed() -> None:

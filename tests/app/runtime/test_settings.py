@@ -43,6 +43,17 @@ def test_a_bad_value_names_its_variable_and_what_would_be_right() -> None:
     assert "Port to listen on" in problem
 
 
+@pytest.mark.parametrize("seconds", ["0", "3", "8.5"])
+def test_who_hangs_is_ended_never_or_after_some_seconds(seconds: str) -> None:
+    assert load_settings({"RESONATE_HUNG_SECONDS": seconds}).hung_seconds == float(seconds)
+
+
+@pytest.mark.parametrize("seconds", ["2.9", "0.001"])
+def test_who_beats_once_a_second_cannot_be_taken_for_hung_by_a_setting(seconds: str) -> None:
+    [problem] = problems(HUNG_SECONDS=seconds)
+    assert "it must be 0, or at least 3: a sign of life comes once a second" in problem
+
+
 def test_every_bad_value_is_told_at_once() -> None:
     told = problems(PORT="99999", WORKERS="0", LOG_LEVEL="loud", TRUSTED_PROXIES="somewhere", ORIGINS="shop.example/a")
     assert {line.partition(":")[0] for line in told} == {

@@ -133,6 +133,13 @@ def test_a_secret_may_stand_in_a_file_of_its_own(tmp_path: Path, name: str, by: 
     assert row["where"].endswith(f", {secret}")
 
 
+def test_the_mark_that_some_editors_put_before_all_else_is_no_part_of_a_value(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(f"{KEY}\r\n".encode("utf-8-sig"))
+    (tmp_path / "resonate.toml").write_bytes(f"port = 8080\nsecret_keys_file = '{tmp_path}/key'".encode("utf-8-sig"))
+    found = load_settings({"RESONATE_SETTINGS": str(tmp_path / "resonate.toml")})
+    assert (found.port, found.secret_keys) == (8080, (KEY,))
+
+
 def test_several_keys_of_a_file_stand_on_lines_or_behind_commas(tmp_path: Path) -> None:
     secret = tmp_path / "keys"
     secret.write_text("\n sk_11111111 , sk_22222222\r\nsk_33333333\n\n")
