@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -58,6 +59,10 @@ class WriterOptions:
     back_within: Callable[[int, float | None], None] = lambda shard, seconds: None
 
 
+class LogExchanged(Exception):
+    """Another folder stands where the log was, as when its disk is unmounted: what it holds is to be looked at anew."""
+
+
 @dataclass(slots=True)
 class _Buffer:
     """Entries that were read and stand in no part yet."""
@@ -88,6 +93,7 @@ class ShardWriter:
         self._shard = shard
         self._options = options
         self._listing = PartListing(log)
+        self._folder: tuple[int, int] | None = None
         self._buffer = _Buffer()
         self._mark = Watermark()
         self._marked = 0.0
@@ -119,6 +125,7 @@ class ShardWriter:
         self._options.back_within(self._shard, _TURN_SECONDS if self._resumed else _DISK_SECONDS)
         try:
             if not self._resumed:
+                self._folder = _folder(self._log)
                 point = await resume_point(self._connection, self._log, self._shard, self._options.owner)
                 self._mark = replace(self._mark, sequence=point.sequence, stream_number=point.stream_number)
                 self._resumed = True
@@ -135,11 +142,12 @@ class ShardWriter:
                 await self._publish()
                 self._options.reach("after_trim")
             if drained and not self._buffer.entries and time.monotonic() - self._marked >= _IDLE_MARK_SECONDS:
+                await asyncio.to_thread(self._expect_its_folder)
                 self._mark = replace(self._mark, time_us=max(asked_us, self._mark.time_us))
                 await self._publish()
             return drained
-        except PartExists as conflict:
-            _logger.warning("another writer wrote this part, reading on after it", extra={"part": str(conflict)})
+        except (PartExists, LogExchanged) as conflict:
+            _logger.warning("the log is not as it was left, reading on after it", extra={"part": str(conflict)})
             self._buffer = _Buffer()
             self._resumed = False
         except StoreUnavailable as error:
@@ -173,7 +181,13 @@ class ShardWriter:
         self._buffer.take(entries)
         self._mark = replace(self._mark, stream_number=last, time_us=max(received_at(last, now_us), self._mark.time_us))
 
+    def _expect_its_folder(self) -> None:
+        """Raises LogExchanged: no part goes into another log, and no result is made of it as if it were this one."""
+        if _folder(self._log) != self._folder:
+            raise LogExchanged(str(self._log))
+
     def _write(self, entries: list[Entry], now_us: int) -> None:
+        self._expect_its_folder()
         table = readable_rows(self._log, self._shard, entries, now_us)
         if table.num_rows == 0:
             return
@@ -199,7 +213,7 @@ class ShardWriter:
         try:
             while self._buffer.entries:
                 await self._cut()
-        except (PartExists, OSError):
+        except (PartExists, LogExchanged, OSError):
             _logger.warning("and cannot write what it has read either", exc_info=True)
         self._resumed = bool(self._buffer.entries)
         await asyncio.sleep(_AGAIN_SECONDS)
@@ -213,6 +227,12 @@ class ShardWriter:
         with suppress(StoreUnavailable):
             await publish(self._connection, self._shard, self._mark, self._options.owner)
         await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _folder(log: Path) -> tuple[int, int]:
+    """Which folder stands there. Raises OSError."""
+    found = os.stat(log)
+    return found.st_dev, found.st_ino
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:
