@@ -45,7 +45,8 @@ class WriterOptions:
     `grace_seconds` is how long parts that a merge replaced stay, for readers that have them open. `reach` is called
     at the crash points, `now` gives the time in seconds since 1970. `owner` is the run that holds the lease where
     other services reach the store. `gauge` is told how the log is, in numbers. `back_within` is told by each shard,
-    before all that it waits for, within how many seconds it speaks again.
+    before all that it waits for, within how many seconds it speaks again; `held_up`, what keeps it from writing, if
+    anything.
     """
 
     retention_days: int | None = None
@@ -57,6 +58,7 @@ class WriterOptions:
     owner: str = ""
     gauge: Gauge = untold
     back_within: Callable[[int, float | None], None] = lambda shard, seconds: None
+    held_up: Callable[[int, StoreCause | None], None] = lambda shard, cause: None
 
 
 class LogExchanged(Exception):
@@ -203,6 +205,7 @@ class ShardWriter:
 
     async def _publish(self) -> None:
         self._mark = replace(self._mark, cause=None)
+        self._options.held_up(self._shard, None)
         await publish(self._connection, self._shard, self._mark, self._options.owner)
         self._marked = time.monotonic()
 
@@ -224,6 +227,7 @@ class ShardWriter:
         if cause != self._mark.cause:
             _logger.error("the log cannot be written", extra={"cause": cause, "why": str(error)})
         self._mark = replace(self._mark, cause=cause)
+        self._options.held_up(self._shard, cause)
         with suppress(StoreUnavailable):
             await publish(self._connection, self._shard, self._mark, self._options.owner)
         await asyncio.sleep(_AGAIN_SECONDS)
