@@ -22,9 +22,9 @@ from kit.files import why_unwritten
 from kit.tasks import Promises, Tasks
 
 if TYPE_CHECKING:
+    from app.runtime.ailments import AilmentCode
     from app.runtime.board import Desk, Note, RoleName
     from app.runtime.settings import Settings
-    from events.causes import StoreCause
 
 logger = logging.getLogger("resonate.trainer")
 
@@ -137,11 +137,11 @@ async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], No
         await connection.close()
 
 
-def held_up(note: "Note") -> "Callable[[int, StoreCause | None], None]":
+def held_up(note: "Note") -> "Callable[[int, AilmentCode | None], None]":
     """Tells what keeps any of the writer's shards from writing, also while the store is away, which else knows it."""
-    causes: dict[int, StoreCause | None] = {}
+    causes: dict[int, AilmentCode | None] = {}
 
-    def tell(shard: int, cause: "StoreCause | None") -> None:
+    def tell(shard: int, cause: "AilmentCode | None") -> None:
         causes[shard] = cause
         note("log_disk_full", "" if "log_disk_full" in causes.values() else None)
         note("log_not_writable", "" if "log_not_writable" in causes.values() else None)
