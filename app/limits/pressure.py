@@ -24,6 +24,7 @@ DISK_LOW: Final = (1.0, 0.5, 0.25)  # of the floor are free: pages' events, thos
 DISK_TOLD: Final = 2.0  # floors are free, or
 SHARE_TOLD: Final = 0.05  # of the fullest disk: told, and nothing is refused yet
 TOLD_SECONDS: Final = 60.0
+SCARCE: Final[tuple[StoreCause, ...]] = ("disk_low", "store_memory_high")
 
 
 class Pressure:

@@ -176,12 +176,12 @@ def readiness(
     causes = degraded_by(worker, writer, embedded.recovery if embedded else None)
     if cause is not None:
         causes.append(Ailment(cause))
-    causes = list({each.text: each for each in causes}.values())  # more than one process may have seen it
+    causes = each_once(causes)
     store = {"available": cause is None, "cause": cause}
     ready = {"status": "degraded" if causes else "ready", "degraded": [each.text for each in causes], "store": store}
     if not reads:
         visible = worker.visible_to(None, time.time())
-        return ready | {"degraded": [public_cause(each, visible) for each in causes]}
+        return ready | {"degraded": list(dict.fromkeys(public_cause(each, visible) for each in causes))}
     told = {
         "version": worker.connection.version,
         "detail": embedded.detail if embedded else None,
@@ -201,6 +201,12 @@ def readiness(
         "keys": keys,
         "warnings": warnings,
     }
+
+
+def each_once(causes: Sequence[Ailment]) -> list[Ailment]:
+    """More than one process may have seen a cause; who names what it is about has said all of it."""
+    named = {each.code for each in causes if each.named}
+    return list(dict.fromkeys(each for each in causes if each.named or each.code not in named))
 
 
 def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str | None) -> list[Ailment]:

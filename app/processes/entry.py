@@ -22,7 +22,8 @@ from kit.files import why_unwritten
 from kit.tasks import Promises, Tasks
 
 if TYPE_CHECKING:
-    from app.runtime.board import Desk, RoleName
+    from app.runtime.ailments import AilmentCode
+    from app.runtime.board import Desk, Note, RoleName
     from app.runtime.settings import Settings
 
 logger = logging.getLogger("resonate.trainer")
@@ -119,8 +120,9 @@ async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], No
             desk.beat()
 
     options = WriterOptions(
-        retention_days=settings.retention_days, reach=reach, gauge=desk.gauge, back_within=promises.back_within
-    )
+        retention_days=settings.retention_days, reach=reach, gauge=desk.gauge, back_within=promises.back_within,
+        held_up=held_up(desk.note),
+    )  # fmt: skip
     connection = await store_connection(settings)
     try:
         async with Tasks() as tasks:
@@ -133,6 +135,18 @@ async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], No
             await while_owner(lease, lambda: run_writer(connection, settings.data, fenced, stop), stop)
     finally:
         await connection.close()
+
+
+def held_up(note: "Note") -> "Callable[[int, AilmentCode | None], None]":
+    """Tells what keeps any of the writer's shards from writing, also while the store is away, which else knows it."""
+    causes: dict[int, AilmentCode | None] = {}
+
+    def tell(shard: int, cause: "AilmentCode | None") -> None:
+        causes[shard] = cause
+        note("log_disk_full", "" if "log_disk_full" in causes.values() else None)
+        note("log_not_writable", "" if "log_not_writable" in causes.values() else None)
+
+    return tell
 
 
 def analyse(*arguments: str) -> int:

@@ -28,11 +28,11 @@ from app.identity.visitor_ids import VisitorIds
 from app.keys.audit import Audit
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
-from app.limits.pressure import Pressure
+from app.limits.pressure import SCARCE, Pressure
 from app.metrics.pipeline import SAMPLE_SECONDS, Pipeline, StoreGrowth
 from app.people.file import People
 from app.people.sessions import Sessions
-from app.runtime.board import BEAT_SECONDS, Desk
+from app.runtime.board import BEAT_SECONDS, Desk, Note
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import RATE_SECONDS, Telemetry
@@ -275,7 +275,8 @@ async def open_resources(
             "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
             "taking up keys of visitor ids": (recognition.ids.look, POLL_SECONDS),
             "looking at memory and disk": (
-                partial(look_for_room, pressure, connection, directory, settings.disk_floor_mb << 20), ROOM_SECONDS
+                partial(look_for_room, pressure, connection, directory, settings.disk_floor_mb << 20, desk.note),
+                ROOM_SECONDS,
             ),
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
@@ -374,10 +375,16 @@ def user_tokens(keys: Sequence[TokenKey]) -> "UserTokens | None":
     return UserTokens(keys)
 
 
-async def look_for_room(pressure: Pressure, connection: Connection, directory: DataDirectory, floor_bytes: int) -> None:
-    """Measures the store's memory and the disk; a store that is away refuses by itself."""
+async def look_for_room(
+    pressure: Pressure, connection: Connection, directory: DataDirectory, floor_bytes: int, note: Note
+) -> None:
+    """Measures the store's memory and the disk, and notes what there is little of; a store that is away refuses by
+    itself.
+    """
     share = 0.0
     with contextlib.suppress(StoreUnavailable):
         share = (await read_memory(connection)).share
     disk = await asyncio.to_thread(lambda: (directory.floors_free(floor_bytes), directory.free_share()))
     pressure.measure(share, *disk)
+    for cause in SCARCE:
+        note(cause, "" if cause in pressure.causes else None)

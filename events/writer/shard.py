@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import logging
+import os
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,7 +45,8 @@ class WriterOptions:
     `grace_seconds` is how long parts that a merge replaced stay, for readers that have them open. `reach` is called
     at the crash points, `now` gives the time in seconds since 1970. `owner` is the run that holds the lease where
     other services reach the store. `gauge` is told how the log is, in numbers. `back_within` is told by each shard,
-    before all that it waits for, within how many seconds it speaks again.
+    before all that it waits for, within how many seconds it speaks again; `held_up`, what keeps it from writing, if
+    anything.
     """
 
     retention_days: int | None = None
@@ -56,6 +58,11 @@ class WriterOptions:
     owner: str = ""
     gauge: Gauge = untold
     back_within: Callable[[int, float | None], None] = lambda shard, seconds: None
+    held_up: Callable[[int, StoreCause | None], None] = lambda shard, cause: None
+
+
+class LogExchanged(Exception):
+    """Another folder stands where the log was, as when its disk is unmounted: what it holds is to be looked at anew."""
 
 
 @dataclass(slots=True)
@@ -88,6 +95,7 @@ class ShardWriter:
         self._shard = shard
         self._options = options
         self._listing = PartListing(log)
+        self._folder: tuple[int, int] | None = None
         self._buffer = _Buffer()
         self._mark = Watermark()
         self._marked = 0.0
@@ -119,6 +127,7 @@ class ShardWriter:
         self._options.back_within(self._shard, _TURN_SECONDS if self._resumed else _DISK_SECONDS)
         try:
             if not self._resumed:
+                self._folder = _folder(self._log)
                 point = await resume_point(self._connection, self._log, self._shard, self._options.owner)
                 self._mark = replace(self._mark, sequence=point.sequence, stream_number=point.stream_number)
                 self._resumed = True
@@ -135,11 +144,12 @@ class ShardWriter:
                 await self._publish()
                 self._options.reach("after_trim")
             if drained and not self._buffer.entries and time.monotonic() - self._marked >= _IDLE_MARK_SECONDS:
+                await asyncio.to_thread(self._expect_its_folder)
                 self._mark = replace(self._mark, time_us=max(asked_us, self._mark.time_us))
                 await self._publish()
             return drained
-        except PartExists as conflict:
-            _logger.warning("another writer wrote this part, reading on after it", extra={"part": str(conflict)})
+        except (PartExists, LogExchanged) as conflict:
+            _logger.warning("the log is not as it was left, reading on after it", extra={"part": str(conflict)})
             self._buffer = _Buffer()
             self._resumed = False
         except StoreUnavailable as error:
@@ -173,7 +183,13 @@ class ShardWriter:
         self._buffer.take(entries)
         self._mark = replace(self._mark, stream_number=last, time_us=max(received_at(last, now_us), self._mark.time_us))
 
+    def _expect_its_folder(self) -> None:
+        """Raises LogExchanged: no part goes into another log, and no result is made of it as if it were this one."""
+        if _folder(self._log) != self._folder:
+            raise LogExchanged(str(self._log))
+
     def _write(self, entries: list[Entry], now_us: int) -> None:
+        self._expect_its_folder()
         table = readable_rows(self._log, self._shard, entries, now_us)
         if table.num_rows == 0:
             return
@@ -189,6 +205,7 @@ class ShardWriter:
 
     async def _publish(self) -> None:
         self._mark = replace(self._mark, cause=None)
+        self._options.held_up(self._shard, None)
         await publish(self._connection, self._shard, self._mark, self._options.owner)
         self._marked = time.monotonic()
 
@@ -199,7 +216,7 @@ class ShardWriter:
         try:
             while self._buffer.entries:
                 await self._cut()
-        except (PartExists, OSError):
+        except (PartExists, LogExchanged, OSError):
             _logger.warning("and cannot write what it has read either", exc_info=True)
         self._resumed = bool(self._buffer.entries)
         await asyncio.sleep(_AGAIN_SECONDS)
@@ -210,9 +227,16 @@ class ShardWriter:
         if cause != self._mark.cause:
             _logger.error("the log cannot be written", extra={"cause": cause, "why": str(error)})
         self._mark = replace(self._mark, cause=cause)
+        self._options.held_up(self._shard, cause)
         with suppress(StoreUnavailable):
             await publish(self._connection, self._shard, self._mark, self._options.owner)
         await asyncio.sleep(_AGAIN_SECONDS)
+
+
+def _folder(log: Path) -> tuple[int, int]:
+    """Which folder stands there. Raises OSError."""
+    found = os.stat(log)
+    return found.st_dev, found.st_ino
 
 
 async def pause(stop: asyncio.Event, seconds: float) -> None:

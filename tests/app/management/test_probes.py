@@ -120,3 +120,24 @@ def test_who_drains_says_it_in_two_words_and_goes_on_serving(tmp_path: Path) -> 
             assert (answer.json(), answer.headers["retry-after"]) == ({"status": "draining"}, "1")
         assert page.post("/v1/track", json=EVENT).status_code == 200
         assert anybody.get("/healthz").status_code == 200
+
+
+def test_a_cause_that_two_processes_see_is_named_once(worker: OneWorker) -> None:
+    """The supervisor names the process that stands still, a worker the store that does not answer."""
+    supervisor, store = worker.board.desk("supervisor"), worker.board.desk("store")
+    try:
+        supervisor.note("store_timeout", "4711")
+        store.note("store_timeout")
+        with worker.client(None) as anybody, worker.client(SECRET) as backend:
+            assert stalls(anybody) == ["store_timeout"]
+            assert stalls(backend) == ["store_timeout: 4711"]
+            store.note("store_timeout", "4712")
+            assert stalls(anybody) == ["store_timeout"]
+            assert stalls(backend) == ["store_timeout: 4711", "store_timeout: 4712"]
+    finally:
+        supervisor.note("store_timeout", None)
+        store.note("store_timeout", None)
+
+
+def stalls(client: httpx.Client) -> list[str]:
+    return [each for each in client.get("/readyz").json()["degraded"] if each.startswith("store_timeout")]

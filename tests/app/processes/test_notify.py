@@ -4,11 +4,14 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
 from servers.patience import HUNG_SECONDS, until
+from servers.service import Service, write_definitions
+from servers.small_disk import fill, small_disk
 
 from app.processes.notify import Notifier
 
@@ -134,3 +137,34 @@ def test_a_service_tells_its_life(
     service.process.send_signal(signal.SIGTERM)
     until(lambda: is_told("STOPPING=1"), "it ends")
     assert service.process.wait(HUNG_SECONDS) == 0
+
+
+@pytest.mark.parametrize(
+    ("below", "floor_mb", "cause"), [("", "512", "disk_low"), ("log", "0", "log_disk_full")], ids=["worker", "writer"]
+)
+def test_a_service_tells_what_its_workers_and_its_writer_lack(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, below: str, floor_mb: str, cause: str
+) -> None:
+    variables = {"RESONATE_WORKERS": "1", "RESONATE_DISK_FLOOR_MB": floor_mb}
+    service = Service(tmp_path / "data", write_definitions(tmp_path / "definitions", SMALLEST_DEFINITIONS), variables)
+    said: list[str] = []
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as ours, small_disk(service.data / below, 24) as disk:
+        ours.bind(str(tmp_path / "notify"))
+        ours.setblocking(False)
+        monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
+
+        def last() -> str:
+            with suppress(BlockingIOError):
+                while True:
+                    said.append(ours.recv(4096).decode())
+            return next((word for word in reversed(said) if "STATUS=" in word), "")
+
+        try:
+            with service.start().client() as client:
+                ballast = fill(disk, leave_bytes=0 if below else 1 << 20)
+                client.post("/v1/track", json={"anonymousId": "v", "event": "E"})
+                until(lambda: cause in last(), "it is told", tell=service.told)
+                ballast.unlink()
+                until(lambda: last() == "STATUS=ready", "and that it is over", tell=service.told)
+        finally:
+            service.end()

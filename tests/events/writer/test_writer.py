@@ -11,6 +11,7 @@ from servers.patience import reached
 from events.authority import Authority
 from events.ingest.stream import Stream
 from events.parts.part import DataDamaged, live_parts, survey
+from events.parts.standing import torn_parts
 from events.records import COLUMNS, Record
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection, connect
@@ -173,6 +174,28 @@ async def test_parts_that_the_store_knows_of_and_the_disk_does_not_are_named_as_
     await write_all(connection, tmp_path)
     with pytest.raises(DataDamaged, match=r"parts up to 0, the log has none: the two are of different moments"):
         live_parts(tmp_path / "log")
+
+
+async def test_a_log_whose_disk_goes_is_named_and_whole_again_when_it_is_back(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    """An unmounted disk leaves an empty folder: no answer may be made of it as if nothing had ever happened."""
+    log, away = tmp_path / "log", tmp_path / "away"
+    async with writing(connection, tmp_path, WriterOptions(cut_seconds=0.1)):
+        await stream.append(messages(1))
+        await settle(connection)
+        log.rename(away)
+        log.mkdir()
+        await reached(lambda: torn_parts(tmp_path), "the missing parts are named, without another event")
+        with pytest.raises(DataDamaged, match="the store names parts up to 0, the log has none"):
+            live_parts(log)
+        log.rename(tmp_path / "empty")
+        away.rename(log)
+        await stream.append(messages(2))
+        await settle(connection)
+        assert torn_parts(tmp_path) == []
+        assert exported_ids(tmp_path) == ["m-1", "m-2"]
+    assert not list((tmp_path / "empty").rglob("*.parquet"))
 
 
 async def test_events_of_a_damaged_part_that_the_store_still_has_are_written_again_and_count_once(
