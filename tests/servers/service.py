@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -39,6 +40,7 @@ class Service:
         self.log = data.with_name(data.name + ".log")
         self.variables = dict(variables)
         self.entry = entry
+        self.limits: Mapping[int, tuple[int, int]] = {}  # of what it may use, as `resource` names them
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
 
@@ -66,8 +68,13 @@ class Service:
                 cwd=Path(__file__).parents[2],
                 stdout=log,
                 stderr=log,
+                preexec_fn=self._limit if self.limits else None,
             )
         return self.process
+
+    def _limit(self) -> None:
+        for what, soft_and_hard in self.limits.items():
+            resource.setrlimit(what, soft_and_hard)
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RESONATE_")}

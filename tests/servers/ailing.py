@@ -1,0 +1,494 @@
+"""The faults that a disk, a process, a file or a host does to a whole service, each with what ends it.
+
+A `Fault` readies a service that is not started yet (`staged`), and breaks something of the running one (`broken`) until
+its block ends. A test of a new fault is one line in `FAULTS`.
+"""
+
+import contextlib
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError
+from servers.faults import pid_of
+from servers.patience import until
+from servers.service import PUBLISHABLE_KEY, Service
+from servers.small_disk import fill, small_disk
+from servers.stores import DURABLE, StoreServer, free_port
+
+from events.store.process import socket_path
+
+PAUSE_SECONDS = 0.5  # between two kills, and two looks at what is to be hung
+IDLE_CONNECTIONS = 600
+FEW_DESCRIPTORS = 256
+JUNK_BYTES = 1 << 20
+STORE_MB = 16
+
+Block = Callable[["Stage"], contextlib.AbstractContextManager[None]]
+
+
+@dataclass
+class Stage:
+    """A service, and what a fault needs to know of it beside that; `folder` is the test's own."""
+
+    service: Service
+    folder: Path
+    store: StoreServer | None = None
+    notes: dict[str, str] = field(default_factory=dict)
+
+
+@contextlib.contextmanager
+def nothing(_: Stage) -> Iterator[None]:
+    """A service as it is."""
+    yield
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What breaks. One of `causes` must be named while it holds; none of them after it.
+
+    `drops`: connections may break, because processes that answer end by it. `files`: the folder of definitions can be
+    written meanwhile. `heals`: False where an operator must start the service again once the cause is gone.
+    """
+
+    name: str
+    causes: frozenset[str]
+    broken: Block
+    staged: Block = nothing
+    drops: bool = False
+    files: bool = True
+    heals: bool = True
+
+    def __str__(self) -> str:
+        return self.name
+
+
+# Disks.
+
+
+def full(place: str, megabytes: int) -> tuple[Block, Block]:
+    """A small disk under a folder of the data directory, and its last byte taken."""
+
+    def folder(stage: Stage) -> Path:
+        return stage.service.data / place
+
+    @contextlib.contextmanager
+    def staged(stage: Stage) -> Iterator[None]:
+        stage.service.variables["RESONATE_DISK_FLOOR_MB"] = "0"  # as where a quota knows the end
+        with small_disk(folder(stage), megabytes):
+            yield
+
+    @contextlib.contextmanager
+    def broken(stage: Stage) -> Iterator[None]:
+        ballast = fill(folder(stage))
+        stop = threading.Event()
+
+        def keep_full() -> None:  # what is given up, such as a file of the product's own, is taken too
+            with ballast.open("ab", buffering=0) as file:
+                while not stop.wait(0.05):
+                    with contextlib.suppress(OSError):
+                        while file.write(b"x" * 4096):
+                            pass
+
+        keeper = threading.Thread(target=keep_full)
+        keeper.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            keeper.join()
+            ballast.unlink()
+
+    return staged, broken
+
+
+@contextlib.contextmanager
+def disk_of_its_own(stage: Stage) -> Iterator[None]:
+    """A real file system in a file, under the data directory."""
+    data, image = stage.service.data, stage.folder / "disk.img"
+    data.mkdir(parents=True, exist_ok=True)
+    with image.open("wb") as file:
+        file.truncate(64 << 20)
+    program = shutil.which("mkfs.ext4", path="/usr/sbin:/sbin:/usr/bin")
+    if program is None:
+        pytest.skip("no mkfs.ext4: a disk that turns read-only cannot be made here")
+    subprocess.run([program, "-q", str(image)], check=True)
+    _mount(image, data)
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", str(data)], check=True)
+
+
+def _mount(image: Path, folder: Path) -> None:
+    mounted = subprocess.run(
+        ["mount", "-o", "loop", str(image), str(folder)], capture_output=True, text=True, check=False
+    )
+    if mounted.returncode:
+        pytest.skip(f"a disk cannot be mounted here: {mounted.stderr.strip()}")
+
+
+@contextlib.contextmanager
+def read_only(stage: Stage) -> Iterator[None]:
+    """The file system gives up, as after an error of its disk; an operator mends it with the service stopped."""
+    data = str(stage.service.data)
+    subprocess.run(["mount", "-o", "remount,abort", data], check=True)
+    try:
+        yield
+    finally:
+        stage.service.end()
+        subprocess.run(["umount", "--lazy", data], check=True)
+        subprocess.run(["e2fsck", "-p", str(stage.folder / "disk.img")], check=False, capture_output=True)
+        _mount(stage.folder / "disk.img", stage.service.data)
+        stage.service.start()
+
+
+# Processes.
+
+
+@contextlib.contextmanager
+def again_and_again(act: Callable[[], None]) -> Iterator[None]:
+    """Something is done all the while, twice a second."""
+    stop = threading.Event()
+
+    def go_on() -> None:
+        while not stop.wait(PAUSE_SECONDS):
+            with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, httpx.HTTPError):
+                act()
+
+    doer = threading.Thread(target=go_on)
+    doer.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        doer.join()
+
+
+def killed(role: str) -> Block:
+    """Each process of a role is killed whenever it is seen."""
+
+    @contextlib.contextmanager
+    def broken(stage: Stage) -> Iterator[None]:
+        def kill() -> None:
+            for process in stage.service.processes().get(role, []):
+                process.kill()
+
+        with again_and_again(kill):
+            yield
+
+    return broken
+
+
+def hung(role: str) -> Block:
+    """The process of a role stands still; what takes its place is sound."""
+
+    @contextlib.contextmanager
+    def broken(stage: Stage) -> Iterator[None]:
+        victim = psutil.Process(pid_of(stage.service, role))
+        victim.suspend()
+        try:
+            yield
+        finally:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.resume()
+
+    return broken
+
+
+def asked(block: Block) -> Block:
+    """The same, while somebody asks for readouts: the analysis is started by its callers."""
+
+    @contextlib.contextmanager
+    def broken(stage: Stage) -> Iterator[None]:
+        def ask() -> None:
+            with stage.service.client(timeout=1) as client:
+                client.get("/v1/experiments/free-shipping-banner/results")
+
+        ask_once = contextlib.suppress(httpx.HTTPError)
+        with ask_once:
+            ask()
+        with again_and_again(ask), block(stage):
+            yield
+
+    return broken
+
+
+@contextlib.contextmanager
+def often_trained(stage: Stage) -> Iterator[None]:
+    stage.service.variables["RESONATE_TRAINING_HOURS"] = "0.0001"
+    yield
+
+
+@contextlib.contextmanager
+def little_memory(stage: Stage) -> Iterator[None]:
+    stage.service.variables["RESONATE_STORE_MEMORY_MB"] = str(STORE_MB)
+    yield
+
+
+@contextlib.contextmanager
+def no_memory(stage: Stage) -> Iterator[None]:
+    """Somebody else's keys take what the store may hold."""
+    with Redis(unix_socket_path=str(socket_path(stage.service.data))) as store:
+        number = 0
+        with contextlib.suppress(RedisError):
+            while number < 4 * STORE_MB:
+                store.set(f"junk:{number}", b"x" * JUNK_BYTES)
+                number += 1
+        for size in (65_536, 4_096, 256):
+            with contextlib.suppress(RedisError):
+                while True:
+                    number += 1
+                    store.set(f"junk:{number}", b"x" * size)
+    try:
+        yield
+    finally:
+        with Redis(unix_socket_path=str(socket_path(stage.service.data))) as store:
+            for key in store.scan_iter("junk:*", 1_000):
+                store.delete(key)
+
+
+# Files.
+
+
+@contextlib.contextmanager
+def emptied(stage: Stage) -> Iterator[None]:
+    """As between a clean and a checkout."""
+    away = stage.folder / "away"
+    away.mkdir()
+    for path in list(stage.service.definitions.iterdir()):
+        shutil.move(path, away / path.name)
+    try:
+        yield
+    finally:
+        for path in list(away.iterdir()):
+            shutil.move(path, stage.service.definitions / path.name)
+
+
+@contextlib.contextmanager
+def half_written(stage: Stage) -> Iterator[None]:
+    texts = {path: path.read_text() for path in stage.service.definitions.glob("*.yaml")}
+    for path, text in texts.items():
+        path.write_text(text[: text.index("variants: [") + len("variants: [")])
+    try:
+        yield
+    finally:
+        for path, text in texts.items():
+            path.write_text(text)
+
+
+@contextlib.contextmanager
+def unreadable(stage: Stage) -> Iterator[None]:
+    """The folder leads nowhere, as a mount that failed."""
+    folder = stage.service.definitions
+    away = folder.with_name("mounted")
+    folder.rename(away)
+    folder.symlink_to(folder.name)
+    try:
+        yield
+    finally:
+        folder.unlink()
+        away.rename(folder)
+
+
+# Descriptors.
+
+
+@contextlib.contextmanager
+def few_descriptors(stage: Stage) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    stage.service.limits = {resource.RLIMIT_NOFILE: (FEW_DESCRIPTORS, FEW_DESCRIPTORS)}
+    yield
+    assert resource.getrlimit(resource.RLIMIT_NOFILE) == (soft, hard)
+
+
+@contextlib.contextmanager
+def exhausted(stage: Stage) -> Iterator[None]:
+    """More connections than may be open, of somebody who says nothing, and comes again."""
+    opened: list[socket.socket] = []
+
+    def crowd() -> None:
+        while len(opened) > IDLE_CONNECTIONS:
+            opened.pop(0).close()
+        for _ in range(100):
+            with contextlib.suppress(OSError):
+                opened.append(socket.create_connection(("127.0.0.1", stage.service.port), timeout=1))
+
+    with again_and_again(crowd):
+        try:
+            yield
+        finally:
+            for each in opened:
+                each.close()
+
+
+# Stores of one's own.
+
+
+@contextlib.contextmanager
+def external(stage: Stage) -> Iterator[None]:
+    stage.store = StoreServer(stage.folder / "external").start()
+    stage.service.variables["RESONATE_REDIS_URL"] = stage.store.url
+    try:
+        yield
+    finally:
+        stage.store.kill()
+
+
+@contextlib.contextmanager
+def login_refused(stage: Stage) -> Iterator[None]:
+    assert stage.store is not None
+    with Redis(port=stage.store.port, password="unknown-to-the-service") as store:
+        store.config_set("requirepass", "unknown-to-the-service")
+        store.client_kill_filter(_type="normal", skipme=True)
+        try:
+            yield
+        finally:
+            store.config_set("requirepass", "")
+
+
+@contextlib.contextmanager
+def loading(stage: Stage) -> Iterator[None]:
+    """It starts anew, and reads what it holds for longer than the block lasts."""
+    store = stage.store
+    assert store is not None
+    with Redis(port=store.port) as client:
+        for number in range(2_000):
+            client.set(f"ballast:{number}", "x")
+    store.kill()
+    store.options = (*DURABLE, "--key-load-delay", "50000")  # microseconds a key
+    store.start()
+    try:
+        yield
+    finally:
+        store.kill()
+        store.options = DURABLE
+        store.start()
+
+
+@contextlib.contextmanager
+def behind_one_address(stage: Stage) -> Iterator[None]:
+    """A primary and its replica, both behind one address that leads to whichever is the primary."""
+    stage.store = StoreServer(stage.folder / "primary").start()
+    replica = StoreServer(stage.folder / "replica", (*DURABLE, "--replicaof", f"127.0.0.1 {stage.store.port}"))
+    replica.start()
+    address = Address(stage.store.port)
+    stage.notes["replica"] = str(replica.port)
+    stage.service.variables["RESONATE_REDIS_URL"] = f"redis://127.0.0.1:{address.port}"
+    stage.notes["address"] = str(address.port)
+    _addresses[address.port] = address
+    with Redis(port=replica.port) as client:
+        until(lambda: client.info("replication")["master_link_status"] == "up", "the replica follows")
+    try:
+        yield
+    finally:
+        address.close()
+        stage.store.kill()
+        replica.kill()
+
+
+@contextlib.contextmanager
+def failing_over(stage: Stage) -> Iterator[None]:
+    """The primary is gone; its replica, which had all of it, is promoted when the block ends."""
+    assert stage.store is not None
+    replica = int(stage.notes["replica"])
+    with Redis(port=stage.store.port) as client:
+        client.execute_command("CLIENT", "PAUSE", "60000", "WRITE")
+        client.wait(1, 10_000)
+    stage.store.kill()
+    try:
+        yield
+    finally:
+        with Redis(port=replica) as client:
+            client.execute_command("REPLICAOF", "NO", "ONE")
+        _addresses[int(stage.notes["address"])].lead_to(replica)
+
+
+class Address:
+    """A port that passes every connection on to another one, which may change."""
+
+    def __init__(self, leads_to: int) -> None:
+        self.port = free_port()
+        self._leads_to = leads_to
+        self._open: set[socket.socket] = set()
+        self._listener = socket.create_server(("127.0.0.1", self.port))
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def lead_to(self, port: int) -> None:
+        self._leads_to = port
+        for each in list(self._open):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+
+    def close(self) -> None:
+        self._listener.close()
+        self.lead_to(self.port)
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = self._listener.accept()
+                try:
+                    far = socket.create_connection(("127.0.0.1", self._leads_to))
+                except OSError:
+                    near.close()
+                    continue
+                self._open |= {near, far}
+                for ends in ((near, far), (far, near)):
+                    threading.Thread(target=self._copy, args=ends, daemon=True).start()
+
+    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while block := source.recv(65_536):
+                sink.sendall(block)
+        for each in (source, sink):
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            self._open.discard(each)
+
+
+_addresses: dict[int, Address] = {}
+
+DISK_CAUSES = frozenset({"store_disk_full", "log_disk_full", "disk_low", "catalogue_not_kept"})
+FAULTS = (
+    Fault("disk full under everything", DISK_CAUSES, *reversed(full(".", 12))),
+    Fault("disk full under the parts", frozenset({"log_disk_full"}), *reversed(full("log", 3))),
+    Fault("disk full under the AOF", frozenset({"store_disk_full"}), *reversed(full("store", 3))),
+    Fault(
+        "disk turned read-only",
+        frozenset({"store_disk_full", "log_not_writable", "store_error", "store_down", "catalogue_not_kept"}),
+        read_only, disk_of_its_own, drops=True, heals=False,
+    ),
+    Fault("store stopped", frozenset({"store_timeout", "store_down"}), hung("store")),
+    Fault("store killed again and again", frozenset({"store_down", "store_loading", "crash_loop"}), killed("store")),
+    Fault("store out of memory", frozenset({"store_out_of_memory", "store_memory_high"}), no_memory, little_memory),
+    Fault("writer hung", frozenset({"writer_stalled"}), hung("writer")),
+    Fault("writer killed again and again", frozenset({"crash_loop"}), killed("writer")),
+    Fault("analysis hung", frozenset({"analysis_stalled"}), asked(hung("analysis"))),
+    Fault("analysis killed again and again", frozenset({"crash_loop"}), asked(killed("analysis"))),
+    Fault("trainer hung", frozenset(), hung("trainer"), often_trained),
+    Fault("trainer killed again and again", frozenset(), killed("trainer"), often_trained),
+    Fault("definitions emptied", frozenset({"definitions_missing"}), emptied, files=False),
+    Fault("definitions half written", frozenset({"definitions_invalid"}), half_written, files=False),
+    Fault("definitions unreadable", frozenset({"definitions_missing", "definitions_invalid"}), unreadable, files=False),
+    Fault("descriptors exhausted", frozenset({"connections_exhausted"}), exhausted, few_descriptors, drops=True),
+    Fault("external store refuses the login", frozenset({"store_login_refused"}), login_refused, external),
+    Fault("external store loads", frozenset({"store_loading", "store_down", "store_timeout"}), loading, external),
+    Fault(
+        "external store fails over",
+        frozenset({"store_down", "store_read_only", "store_timeout"}),
+        failing_over, behind_one_address,
+    ),
+)  # fmt: skip
+
+__all__ = ["FAULTS", "PUBLISHABLE_KEY", "Fault", "Stage", "signal"]
