@@ -7,7 +7,6 @@ its block ends. A test of a new fault is one line in `FAULTS`.
 import contextlib
 import resource
 import shutil
-import signal
 import socket
 import subprocess
 import threading
@@ -22,7 +21,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from servers.faults import pid_of
 from servers.patience import until
-from servers.service import PUBLISHABLE_KEY, Service
+from servers.service import Service
 from servers.small_disk import fill, small_disk
 from servers.stores import DURABLE, StoreServer, free_port
 
@@ -180,11 +179,15 @@ def killed(role: str) -> Block:
 
     @contextlib.contextmanager
     def broken(stage: Stage) -> Iterator[None]:
+        struck = threading.Event()
+
         def kill() -> None:
             for process in stage.service.processes().get(role, []):
                 process.kill()
+                struck.set()
 
         with again_and_again(kill):
+            until(struck.is_set, f"the first {role} was killed", tell=stage.service.told)
             yield
 
     return broken
@@ -367,7 +370,7 @@ def loading(stage: Stage) -> Iterator[None]:
             client.set(f"ballast:{number}", "x")
     store.kill()
     store.options = (*DURABLE, "--key-load-delay", "50000")  # microseconds a key
-    store.start()
+    store.launch()
     try:
         yield
     finally:
@@ -443,9 +446,17 @@ class Address:
                 except OSError:
                     near.close()
                     continue
-                self._open |= {near, far}
-                for ends in ((near, far), (far, near)):
-                    threading.Thread(target=self._copy, args=ends, daemon=True).start()
+                threading.Thread(target=self._pass_on, args=(near, far), daemon=True).start()
+
+    def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
+        self._open |= {near, far}
+        back = threading.Thread(target=self._copy, args=(far, near), daemon=True)
+        back.start()
+        self._copy(near, far)
+        back.join()
+        self._open -= {near, far}
+        near.close()
+        far.close()
 
     def _copy(self, source: socket.socket, sink: socket.socket) -> None:
         with contextlib.suppress(OSError):
@@ -454,7 +465,6 @@ class Address:
         for each in (source, sink):
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)
-            self._open.discard(each)
 
 
 _addresses: dict[int, Address] = {}
@@ -490,5 +500,3 @@ FAULTS = (
         failing_over, behind_one_address,
     ),
 )  # fmt: skip
-
-__all__ = ["FAULTS", "PUBLISHABLE_KEY", "Fault", "Stage", "signal"]
