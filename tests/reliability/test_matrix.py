@@ -96,9 +96,12 @@ def every_route(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float
 
 def _sent(client: httpx.Client, call: Any) -> httpx.Response:
     """The answer; a connection that the service closed meanwhile, as it may, is made again once."""
-    with contextlib.suppress(httpx.RemoteProtocolError, httpx.ReadError):
+    with contextlib.suppress(httpx.HTTPError):
         return call.send(client, PUBLISHABLE_KEY)
-    return call.send(client, PUBLISHABLE_KEY)
+    try:
+        return call.send(client, PUBLISHABLE_KEY)
+    except httpx.HTTPError as error:
+        raise AssertionError(f"{call.name} got no answer: {error}") from error
 
 
 def pauses_ordered(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float]:
