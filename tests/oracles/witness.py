@@ -36,14 +36,14 @@ class Seen:
 class Witness:
     """Asks for assignments, products and events from threads of its own, and looks at `/readyz`, all at once.
 
-    `lost` are requests that got no answer, by what was asked. `gone` is set while the service is known to be away.
+    `causes` are the moments at which each came up. `lost` are requests that got no answer, by what was asked. `gone` is set while the service is known to be away.
     """
 
     service: Service
     journal: Journal = field(default_factory=Journal)
     seen: list[Seen] = field(default_factory=list)
     variants: dict[str, set[Any]] = field(default_factory=lambda: defaultdict(set))
-    causes: dict[str, float] = field(default_factory=dict)
+    causes: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     named: list[str] = field(default_factory=list)
     lost: Counter[str] = field(default_factory=Counter)
     gone: threading.Event = field(default_factory=threading.Event)
@@ -80,7 +80,7 @@ class Witness:
         """How long it took until `/readyz` named one of the causes; it is waited for."""
 
         def named() -> list[float]:
-            return [when for cause, when in self.causes.items() if cause in causes and when >= since]
+            return [when for cause in causes for when in self.causes.get(cause, ()) if when >= since]
 
         found = until(named, f"one of {sorted(causes)} is named", HUNG_SECONDS, self._told)
         return min(found) - since
@@ -149,9 +149,9 @@ class Witness:
         while not stop.wait(LOOK_SECONDS):
             if self.gone.is_set():
                 continue
-            self.named = self.degraded()
-            for cause in self.named:
-                self.causes[cause] = time.monotonic()
+            before, self.named = self.named, self.degraded()
+            for cause in set(self.named) - set(before):
+                self.causes[cause].append(time.monotonic())
 
     def _client(self) -> httpx.Client:
         return httpx.Client(headers={"authorization": f"Bearer {SECRET_KEY}"}, timeout=ANSWER_SECONDS)
