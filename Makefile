@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input
 PYTEST := $(BIN)/python -m pytest -n 2 --dist loadgroup
 COVERED := --cov --cov-fail-under=95
 
-.PHONY: help setup setup-dev test-tools demo serve test lint check ci prove bench screenshots lock clean
+.PHONY: help setup setup-dev test-tools demo serve test lint check ci prove bench screenshots wheels lock clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,8 +82,11 @@ bench: setup-dev ## the benchmarks; they print ratios and assert nothing
 screenshots: setup-dev test-tools ## the pictures of the pages in docs/images, of one shop at one moment
 	@$(BIN)/python tests/screenshots.py
 
+wheels: setup ## dist/wheels: Resonate and all that it needs, for an image or a machine without a network
+	@$(BIN)/python scripts/make_wheels.py dist/wheels
+
 lock: setup-dev ## requirements*.lock anew, with hashes and without addresses
 	@sh scripts/lock.sh $(BIN)/uv
 
 clean: ## remove .venv and caches
-	@rm -rf $(VENV) node_modules .ruff_cache .hypothesis .coverage*
+	@rm -rf $(VENV) dist node_modules .ruff_cache .hypothesis .coverage*

@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from app.control.line import Line
 from app.dashboard import assets
 from app.dashboard.customers import cx as experience_page
 from app.dashboard.customers import recommendations as recommendations_page
@@ -63,6 +64,7 @@ from app.routes.personalize import Personalize
 from app.routes.recommendations import recommend
 from app.routes.tag import FeaturesOrTold, TagScript, tag_routes
 from app.routes.visitor import know_visitor
+from app.runtime.board import Desk
 from app.runtime.settings import Settings
 from app.steering import routes as steering_routes
 from app.surveys import routes as surveys
@@ -125,9 +127,13 @@ ROUTERS = (
 )  # fmt: skip
 
 
-def create_app(settings: Settings) -> "Application":
-    """The ASGI application of one worker; it opens its `Resources` in the lifespan and closes them there."""
-    return Application(settings)
+def create_app(settings: Settings, desk: Desk | None = None, line: Line | None = None) -> "Application":
+    """The ASGI application of one worker; it opens its `Resources` in the lifespan and closes them there.
+
+    `desk` is its place on the board of its service (None makes a board for it alone), `line` its own to the supervisor;
+    without one, definitions are read from the files.
+    """
+    return Application(settings, desk or Desk.alone(), line)
 
 
 def cold_application(*, pages: bool = True) -> FastAPI:
@@ -155,11 +161,14 @@ def cold_application(*, pages: bool = True) -> FastAPI:
 class Application:
     """Answers the lifespan itself and hands requests to the dispatch of the worker that it opened."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, desk: Desk, line: Line | None) -> None:
         self.settings = settings
+        self.desk = desk
+        self.line = line
         self.deadlines = Deadlines()
         self.table = path_table()
         self.cold = cold_application(pages=settings.dashboard == "on")
+        self.cold.state.draining = False
         self.crowd: OpenConnections | None = None
         self.streams: Streams | None = None
         self._dispatch: Dispatch[Resources] | Prefixed | None = None
@@ -174,12 +183,18 @@ class Application:
         """The protocol's short way to what is served, which a connection looks up once."""
         return None if self._dispatch is None else self._dispatch.answer_whole
 
+    def drain(self) -> None:
+        """From now on probes are told to send nobody more; all else is answered as before."""
+        self.cold.state.draining = True
+
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Everything a request needs is there between start-up and shut-down."""
-        async with open_resources(self.settings, route_names(self.table)) as resources:
+        async with open_resources(self.settings, route_names(self.table), self.desk, self.line) as resources:
             self.cold.state.resources = resources
-            self.crowd = OpenConnections(resources.access.networks, self.settings.connections_per_network_and_worker)
+            each = self.settings.connections_per_network_and_worker
+            self.crowd = OpenConnections(resources.access.networks, each, note=resources.desk.note)
+            self.deadlines.watchers.append(self.crowd.watch)
             watch = resources.access.pressure.watch
             self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
             self.streams = resources.streams

@@ -16,6 +16,7 @@ StoreCause = Literal[
     "store_read_only",
     "store_cluster_down",
     "store_refused",
+    "store_replicas_short",
     "store_error",
     "store_stopped",
     "stopping",
@@ -39,8 +40,9 @@ StoreCause = Literal[
 `store_missing`: The program of the event store is not installed: install Valkey or Redis as README.md says.
 `store_login_refused`: The external store refuses the service's password or rights: set another RESONATE_REDIS_URL.
 `store_read_only`: The external store can only be read, as a replica can: name one that can be written.
-`store_cluster_down`: The cluster of the external store is not whole: look at its log.
+`store_cluster_down`: The cluster of the external store is not whole, or moves slots: look at its log.
 `store_refused`: The event store is set up so that it would lose events: set it as the log of the service says.
+`store_replicas_short`: Too few replicas of the event store have an event in time: bring them back, then send it again.
 `store_error`: The event store said something that has no word here: the log of the service has it.
 `store_stopped`: The event store is stopped, because the service is going down: start the service again.
 `stopping`: The service is going down: start it again, or ask another one.

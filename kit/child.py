@@ -22,11 +22,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from kit.files import make_folder, take_lock
+from kit.files import make_folder, take_lock, why_unwritten
 from kit.private import inherit_private
 
 PARENT_POLL_SECONDS: Final = 0.5
 LOOK_SECONDS: Final = 0.02
+UNWRITABLE: Final = 74  # exit code of a process that could not write what it had to (EX_IOERR)
 ORPHANED: Final = 70  # exit code of a process whose parent was gone before it could be bound to it
 _SET_PARENT_DEATH_SIGNAL: Final = 1  # PR_SET_PDEATHSIG of prctl(2)
 
@@ -178,12 +179,18 @@ class Asked:
         return self._child.code() is not None or time.monotonic() >= self._give_up_at
 
     def answer(self) -> Any:
-        """What it answered, once it has `ended`; to be asked for once. Raises ChildFailed. The process is gone then."""
+        """What it answered, once it has `ended`; to be asked for once. The process is gone then.
+
+        Raises ChildFailed, or OSError where it could not write what it had to.
+        """
         code = self._child.code()
         answer, complaint = _content(self._output), _content(self._errors).decode(errors="replace").strip()
         self.close()
         if code is None:
             raise ChildLate(f"{self._module} did not answer within {self._deadline_seconds:g} s", complaint)
+        if code == UNWRITABLE:
+            number, _, reason = complaint.rpartition(chr(10))[2].partition(" ")
+            raise OSError(int(number), reason)
         if code:
             raise ChildFailed(f"{self._module}: {complaint.rpartition(chr(10))[2] or ending(code)}", complaint)
         try:
@@ -200,7 +207,7 @@ class Asked:
 
 
 async def ask(module: str, arguments: Sequence[str], question: Any = None, *, deadline_seconds: float) -> Any:
-    """Ask such a module and wait for its answer. Raises ChildFailed.
+    """Ask such a module and wait for its answer. Raises ChildFailed, or OSError where it could not write.
 
     The process is gone when this returns or raises, also when it is cancelled.
     """
@@ -288,7 +295,13 @@ def main() -> None:
     live_no_longer_than(int(parent), signal.Signals(int(orphan_signal)))
     os.nice(int(niceness))
     sys.argv[1:] = arguments
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except OSError as error:
+        if (why := why_unwritten(error)) is None:
+            raise
+        print(error.errno, why, file=sys.stderr)  # for whoever asked, in one line
+        sys.exit(UNWRITABLE)
 
 
 if __name__ == "__main__":

@@ -1,22 +1,51 @@
-"""Files that are replaced whole, created once, locked across processes, and told apart from what they were."""
+"""Files that are replaced whole, created once, copied with their sha256, locked across processes, told apart.
+
+What a disk cannot take is an OSError that `why_unwritten` has words for, whoever wrote.
+"""
 
 import contextlib
+import errno
 import fcntl
+import hashlib
 import logging
 import os
 import secrets
 import shutil
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO, Final, TypeAlias
+from typing import BinaryIO, Final, NamedTuple, TypeAlias
 
 logger = logging.getLogger(__name__)
 
 TEMPORARY_PREFIX: Final = ".tmp-"
+BLOCK_BYTES: Final = 1 << 20
+NO_LINKS: Final = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP)
+"""Why a disk, or its rules, gives a file no second name."""
 
 FileMark: TypeAlias = tuple[int, int, int, int]
+
+FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+UNWRITTEN: Final[Mapping[int, str]] = {
+    errno.ENOSPC: "no space is left on the disk; make room there",
+    errno.EDQUOT: "the quota of the disk is used up; make room, or have the quota raised",
+    errno.EIO: "the disk fails; look at what the system's log says of it",
+    errno.EROFS: "the disk can only be read; mount it for writing",
+    errno.EACCES: "this user may not use it; let the user of the service read and write there",
+}
+"""What a write may meet that is no mistake of ours: why nothing was written, and what ends that."""
+PIECES: Final = 4
+PIECE_BYTES: Final = 256 << 10
+ROOM_FOR_BALLAST: Final = 4  # times what is to be laid must be free: ballast takes no room that others need
+
+
+def why_unwritten(error: BaseException) -> str | None:
+    """Why a file could not be written, and what ends that; None for whatever is no answer of the disk's."""
+    if not isinstance(error, OSError) or isinstance(error, ConnectionError) or error.errno is None:
+        return None
+    reason = UNWRITTEN.get(error.errno)
+    return reason and f"{error.filename}: {reason}" if error.filename else reason
 
 
 def temporary_path(path: Path) -> Path:
@@ -64,32 +93,34 @@ def replace_file(
     that `keeps_mode` is for whom it was before.
     Raises OSError with the old content in place.
     """
-    make_folder(path.parent)
-    with temporary_file(path, mode) as file:
-        _fill(file, content, durable=durable)
-        if keeps_mode and path.exists():
-            shutil.copymode(path, file.name)
-        os.replace(file.name, path)
-    if durable:
-        sync(path.parent)
+    with _naming(path):
+        make_folder(path.parent)
+        with temporary_file(path, mode) as file:
+            _fill(file, content, durable=durable)
+            if keeps_mode and path.exists():
+                shutil.copymode(path, file.name)
+            os.replace(file.name, path)
+        if durable:
+            sync(path.parent)
 
 
 def create_file(path: Path, content: bytes, mode: int = 0o666) -> bool:
     """Create a file durably, whole and once: of several who try at the same time one succeeds, the others get False."""
-    make_folder(path.parent)
-    with temporary_file(path, mode) as file:
-        _fill(file, content, durable=True)
-        try:
-            os.link(file.name, path)
-        except FileExistsError:
-            return False
-    sync(path.parent)
+    with _naming(path):
+        make_folder(path.parent)
+        with temporary_file(path, mode) as file:
+            _fill(file, content, durable=True)
+            try:
+                os.link(file.name, path)
+            except FileExistsError:
+                return False
+        sync(path.parent)
     return True
 
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file that has no readers yet, in a folder that has none either; its content is then on the disk."""
-    with path.open("wb") as file:
+    with _naming(path), path.open("wb") as file:
         _fill(file, content, durable=True)
 
 
@@ -104,20 +135,18 @@ def extend_file(path: Path, length: int, added: bytes) -> None:
 
     Raises OSError with nothing added.
     """
-    descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
-    try:
+    with _naming(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             os.ftruncate(descriptor, length)
-            written = 0
-            while written < len(added):
-                written += os.pwrite(descriptor, added[written:], length + written)
+            _overwrite(descriptor, added, length)
             os.fsync(descriptor)
         except OSError:
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, length)
             raise
-    finally:
-        os.close(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def make_folder(folder: Path) -> None:
@@ -167,30 +196,133 @@ def locked(path: Path) -> Generator[None]:
         os.close(descriptor)
 
 
+@contextmanager
+def try_locked(path: Path) -> Generator[None]:
+    """Hold that lock, or raise BlockingIOError at once where another process holds it."""
+    make_folder(path.parent)
+    descriptor = take_lock(path.with_name(f".{path.name}.lock"))
+    if descriptor is None:
+        raise BlockingIOError(errno.EAGAIN, "another process writes it", str(path))
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
 def take_lock(lock_file: Path) -> int | None:
     """A descriptor that holds a lock file, or None while another holds it.
 
     The kernel frees the lock when the last process that has the descriptor closes it or ends, however it ends.
     """
     descriptor = _lock_file(lock_file)
-    if try_lock(descriptor):
-        return descriptor
-    os.close(descriptor)
-    return None
-
-
-def try_lock(descriptor: int) -> bool:
-    """Lock an open file for its owner's next steps, if nobody else has; it never waits."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+class Ballast:
+    """Room on a disk that is taken in advance: when it is full, a piece becomes the file that must be kept.
+
+    The piece is written over and renamed, so that nobody else gets its room in between.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """The pieces of a folder; `lay` makes them."""
+        self.pieces = [folder / f"ballast-{number}" for number in range(PIECES)]
+
+    def lay(self) -> bool:
+        """Make the pieces that are not there, where there is room enough; whether all are there."""
+        missing = [piece for piece in self.pieces if not _is_whole(piece)]
+        try:
+            for piece in missing:
+                disk = os.statvfs(piece.parent)
+                if disk.f_bavail * disk.f_frsize < ROOM_FOR_BALLAST * len(missing) * PIECE_BYTES:
+                    return False
+                replace_file(piece, bytes(PIECE_BYTES), mode=0o600)  # written, not promised: every block is its own
+        except OSError:
+            return False
+        return True
+
+    def become(self, path: Path, content: bytes) -> bool:
+        """Make a piece that file, durably; whether there was one that is large enough and its disk took it."""
+        for piece in self.pieces if len(content) <= PIECE_BYTES else ():
+            if not _is_whole(piece):
+                continue
+            try:
+                descriptor = os.open(piece, os.O_WRONLY | os.O_CLOEXEC)
+                try:
+                    _overwrite(descriptor, content, 0)
+                    os.ftruncate(descriptor, len(content))
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+                os.replace(piece, path)
+                sync(path.parent)
+            except OSError:  # such as of a disk that writes everything anew: without the piece there is room
+                with contextlib.suppress(OSError):
+                    piece.unlink(missing_ok=True)
+                continue
+            return True
         return False
-    return True
 
 
-def unlock(descriptor: int) -> None:
-    """Give up the lock of an open file."""
-    fcntl.flock(descriptor, fcntl.LOCK_UN)
+def keep_file(path: Path, content: bytes, ballast: Ballast) -> None:
+    """Give a file new content as `replace_file` does, on a full disk too while there is ballast. Raises OSError."""
+    try:
+        replace_file(path, content)
+    except OSError as error:
+        if error.errno not in FULL:
+            raise
+        if not ballast.become(path, content):
+            replace_file(path, content)
+
+
+class FilesToKeep:
+    """Files that follow what holds already: each is written with its newest content as soon as the disk takes it."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[Path, bytes] = {}
+
+    def put(self, path: Path, content: bytes) -> None:
+        """This is what the file is to say; it is written behind all that was put before."""
+        self._waiting.pop(path, None)
+        self._waiting[path] = content
+
+    def drop(self, path: Path) -> None:
+        """The file is not to be written any more."""
+        self._waiting.pop(path, None)
+
+    def keep(self) -> None:
+        """Write all that waits, in order. Raises OSError with the rest still waiting."""
+        while self._waiting:
+            path, content = next(iter(self._waiting.items()))
+            replace_file(path, content)
+            del self._waiting[path]
+
+
+@contextmanager
+def _naming(path: Path) -> Generator[None]:
+    """What fails in the block names the file that was to be written, not one that was made on the way."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def _is_whole(piece: Path) -> bool:
+    try:
+        return piece.stat().st_size == PIECE_BYTES
+    except OSError:
+        return False
+
+
+def _overwrite(descriptor: int, content: bytes, start: int) -> None:
+    written = 0
+    while written < len(content):
+        written += os.pwrite(descriptor, content[written:], start + written)
 
 
 def _lock_file(path: Path) -> int:
@@ -202,3 +334,77 @@ def _fill(file: BinaryIO, content: bytes, *, durable: bool) -> None:
     file.flush()
     if durable:
         os.fsync(file.fileno())
+
+
+class Content(NamedTuple):
+    """How long a file is, and the sha256 of what is in it."""
+
+    bytes: int
+    sha256: str
+
+
+class Recording:
+    """A new file that is written from its beginning to its end; `content` is what it holds so far."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._sum = hashlib.sha256()
+        self._bytes = 0
+
+    @property
+    def content(self) -> Content:
+        """What was written."""
+        return Content(self._bytes, self._sum.hexdigest())
+
+    def write(self, block: bytes) -> None:
+        """Add to its end. Raises OSError."""
+        self._file.write(block)
+        self._sum.update(block)
+        self._bytes += len(block)
+
+
+@contextmanager
+def recording(path: Path) -> Generator[Recording]:
+    """Write a file that is not there yet, and its folder where there is none; at the end it is on the disk."""
+    make_folder(path.parent)
+    with path.open("xb") as file:
+        yield Recording(file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def copy_file(source: Path, target: Path) -> Content:
+    """Copy a file to a name that is not taken; what was copied. Raises OSError."""
+    with source.open("rb") as reading, recording(target) as copy:
+        while block := reading.read(BLOCK_BYTES):
+            copy.write(block)
+    return copy.content
+
+
+def link_file(source: Path, target: Path) -> bool:
+    """Give a file that nobody changes a second name; False where this disk does not, or it is another one's.
+
+    Raises OSError, such as FileNotFoundError.
+    """
+    make_folder(target.parent)
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in NO_LINKS:
+            raise
+        return False
+    return True
+
+
+def content_of(path: Path) -> Content:
+    """What a file holds, read whole. Raises OSError."""
+    with path.open("rb") as file:
+        return Content(os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+def sync_tree(folder: Path) -> None:
+    """Return when every name below a folder, and its own, is on the disk."""
+    for place, _, _ in os.walk(folder):
+        sync(Path(place))
+    with contextlib.suppress(PermissionError):  # of the folder above it only who may read it can say so
+        sync(folder.parent)

@@ -75,7 +75,7 @@ class Tasks:
         try:
             await work()
         except (Exception, asyncio.CancelledError) as error:
-            if _is_own_end(error):
+            if is_own_end(error):
                 raise
             logger.exception("%s failed", name)
         finally:
@@ -92,7 +92,7 @@ class Tasks:
                     finished = bool(await work())
                     pause = every_seconds
                 except (Exception, asyncio.CancelledError) as error:
-                    if _is_own_end(error):
+                    if is_own_end(error):
                         raise
                     pause = min(pause * 2, longest_seconds)
                     logger.exception("%s failed, it goes on in %g s", name, pause)
@@ -101,15 +101,28 @@ class Tasks:
 
 
 async def together(*works: Coroutine[Any, Any, None]) -> None:
-    """Do several things side by side; the first that fails cancels the others, and what it raised is raised."""
+    """Do several things side by side; the first that fails cancels the others, and what it raised is raised.
+
+    A task group of Python 3.11 leaves who waits for a failed one marked as cancelled (`Task.cancelling`), and so
+    `is_own_end` would be wrong for as long as that task lives.
+    """
+    loop = asyncio.get_running_loop()
+    running = [loop.create_task(work) for work in works]
+    if not running:
+        return
     try:
-        async with asyncio.TaskGroup() as group:
-            for work in works:
-                group.create_task(work)
-    except BaseExceptionGroup as failed:
-        for other in failed.exceptions[1:]:
-            logger.error("another of the works failed too", exc_info=other)
-        raise failed.exceptions[0] from None
+        await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)
+    finally:
+        ended = [each for each in running if each.done()]
+        for each in running:
+            each.cancel()
+        await asyncio.wait(running)
+    failed = [each for each in ended if not each.cancelled() and each.exception() is not None]
+    for other in running:
+        if other not in failed[:1] and not other.cancelled() and other.exception() is not None:
+            logger.error("another of the works failed too", exc_info=other.exception())
+    for each in [*failed, *ended]:
+        each.result()  # a work that was cancelled by itself has not been done either
 
 
 async def unless(end: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T]) -> T | None:
@@ -131,7 +144,7 @@ async def unless(end: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T])
         await asyncio.wait({working, ending})
 
 
-def _is_own_end(error: BaseException) -> bool:
+def is_own_end(error: BaseException) -> bool:
     """Whether the owner ends this task; the cancellation of something that it awaited is an error like others."""
     return isinstance(error, asyncio.CancelledError) and _current().cancelling() > 0
 

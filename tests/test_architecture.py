@@ -28,7 +28,6 @@ SHORT = {
     "app/dashboard/paging.py",
     "events/tallies/remedies.py",
     # modules of less than 60 lines that are a thought of their own
-    "app/cli/main.py",
     "app/intake/paths.py",
     "events/authority.py",
     "events/dialects/exposures.py",
@@ -83,7 +82,12 @@ ONLY_IN = {  # pattern → the places that may say it, why
         "events/engines/",  # DuckDB is given paths that were verified
     ),
     r"\b(umask|gettempdir|SO_PEERCRED)\b|\.chmod\(": ("kit/private.py", "app/serving/sockets.py"),
-    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": ("app/analysis/", "app/serving/sockets.py", "events/store/"),
+    r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": (
+        "app/analysis/",
+        "app/processes/notify.py",
+        "app/serving/sockets.py",
+        "events/store/",
+    ),
     r"\bget_close_matches\b": ("kit/suggestions.py",),
     # what can be no id: whoever asks for it reads ids a second time, and otherwise than all others
     r"\bSHARED_IDS\b|\[object Object\]|\b0{8}-0{4}-0{4}-0{4}-0{12}\b|\bMAX_ID_BYTES\b": (

@@ -11,9 +11,10 @@ import msgspec
 
 from app.analysis.client import AnalysisAnswer, AnalysisError, Head, Request, frame, read_frame
 from app.analysis.queries import Query
+from app.http.errors import UNWRITTEN_SECONDS, not_written
 from events.engines.duckdb import QueryTimeout
 from events.log.export import InvalidCursor
-from events.parts.part import DataDamaged
+from events.parts.part import CopyTorn, DataDamaged
 from events.privacy.journal import JournalUnusable
 from events.store.availability import StoreUnavailable
 from experiments.cube.statements import UncountableCondition
@@ -37,6 +38,7 @@ _REFUSALS: Final[dict[type[Exception], tuple[int, str, int | None]]] = {
     InvalidPlan: (400, "invalid_plan", None),
     UncountableCondition: (400, "uncountable_condition", None),
     InvalidCursor: (400, "invalid_cursor", None),
+    CopyTorn: (503, "copy_torn", DAMAGE_RETRY_SECONDS),  # before what it is a kind of
     DataDamaged: (503, "data_damaged", DAMAGE_RETRY_SECONDS),
     JournalUnusable: (503, "erasure_journal_unusable", DAMAGE_RETRY_SECONDS),
     QueryTimeout: (503, "analysis_timeout", RETRY_SECONDS),
@@ -58,6 +60,8 @@ async def answer_query(answering: Answering, query: Query) -> AnalysisAnswer:
         for kind, (status, code, retry_seconds) in _REFUSALS.items():
             if isinstance(error, kind):
                 raise AnalysisError(status, code, str(error), retry_seconds) from error
+        if (unwritten := not_written(error)) is not None:
+            raise AnalysisError(503, unwritten.code, unwritten.detail, UNWRITTEN_SECONDS) from error
         logger.exception("%s failed", type(query).__name__)
         detail = "the answer could not be computed; the log of the service says why"
         raise AnalysisError(503, "analysis_failed", detail, RETRY_SECONDS) from error

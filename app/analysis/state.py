@@ -1,24 +1,24 @@
 """What the analysis process holds: catalogue, log, store connection, and the threads that do its work."""
 
 import asyncio
-import contextlib
-import json
 import logging
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 from typing import Final
 
 from app.analysis.jobs import Jobs
 from app.analysis.overview import Overview
 from app.analysis.responses import Bodies
+from app.runtime.board import Note, unnoted
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from events.engines.duckdb import EngineLimits, EventLog
 from events.log.export import Exporter
-from events.parts.part import DataDamaged
+from events.parts.part import CopyTorn, DataDamaged
 from events.privacy.journal import ErasureJournal
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
@@ -27,7 +27,6 @@ from events.writer.watermark import wait_until_written
 from experiments.catalog.reader import CatalogReader
 from experiments.program.holdout import HoldoutReports
 from experiments.readout.read import Readouts
-from kit.files import replace_file
 from kit.time import moment_of
 
 logger = logging.getLogger("resonate.analysis")
@@ -53,11 +52,15 @@ class LogState:
 class Analysis:
     """The state of the analysis process. Readouts run one at a time; the log is read beside them."""
 
-    def __init__(self, settings: Settings, connection: Connection) -> None:
+    def __init__(
+        self, settings: Settings, connection: Connection, note: Note,
+        told: Mapping[str, bytes] = MappingProxyType({}),
+    ) -> None:  # fmt: skip
+        self.note = note
         self.settings = settings
         self.connection = connection
         self.directory = DataDirectory(settings.data)
-        self.catalogs = CatalogReader(settings.data)
+        self.catalogs = CatalogReader(settings.data, told)
         self.log = EventLog(settings.data, analysis_limits(settings))
         self.journal = ErasureJournal(settings.erasure_journal) if settings.erasure_journal else None
         self.readouts = Readouts(self.log, self.catalogs)
@@ -71,9 +74,13 @@ class Analysis:
         self.log_jobs = Jobs("log", lambda: None)  # pages are short: they end by themselves
 
     @classmethod
-    async def open(cls, settings: Settings) -> "Analysis":
-        """Connect and read the catalogue's snapshot."""
-        return cls(settings, await store_connection(settings))
+    async def open(
+        cls, settings: Settings, note: Note = unnoted, told: Mapping[str, bytes] = MappingProxyType({})
+    ) -> "Analysis":
+        """Connect, and read what the supervisor `told` of definitions, else the catalogue's snapshot; `note` tells
+        `/readyz` what ails.
+        """
+        return cls(settings, await store_connection(settings), note, told)
 
     async def written(self) -> LogState:
         """Wait (at most 1.5 s) until the log holds what is acknowledged now, then say how far it came."""
@@ -90,12 +97,12 @@ class Analysis:
         """Tell `/readyz` what was found damaged in this block, or that nothing is any more."""
         try:
             yield
-        except DataDamaged as damage:
-            causes = {"causes": [f"data_damaged: {damage}"]}
-            with contextlib.suppress(OSError):  # a full disk must not hide the damage from the asker
-                replace_file(self.directory.degraded_file, json.dumps(causes).encode(), durable=False)
+        except CopyTorn:  # said by the log itself
             raise
-        self.directory.degraded_file.unlink(missing_ok=True)
+        except DataDamaged as damage:
+            self.note("data_damaged", str(damage))
+            raise
+        self.note("data_damaged", None)
 
     async def close(self) -> bool:
         """Stop what runs and leave the store; False where a computation does not heed the interrupt in time."""

@@ -7,12 +7,17 @@ from msgspec import Meta
 
 from app.keys.audit import AuditLine
 from app.keys.scopes import KeyScope
+from events.causes import StoreCause
 
 ReadyWord = Literal["ready", "degraded", "unavailable"]
 """Whether assignments can be served.
 `ready`: All is as it should be.
 `degraded`: Assignments are served, and something is not as it should be.
 `unavailable`: It cannot be done now: the store is out of reach.
+"""
+DrainingWord = Literal["draining"]
+"""Whether the service goes on.
+`draining`: It ends in a moment: what was sent is still answered.
 """
 KeyClass = Literal["publishable", "secret"]
 """Who may hold a key.
@@ -95,6 +100,31 @@ class Readiness(TypedDict):
     warnings: NotRequired[Sequence[str]]
     """What an operator should know of the store."""
     version: str
+
+
+class Draining(TypedDict):
+    """The service ends soon: nobody more should be sent here."""
+
+    status: DrainingWord
+    """Here: Always `draining`."""
+
+
+class EventsReadiness(TypedDict):
+    """Whether an event would be stored now."""
+
+    status: Literal["ready", "degraded"]
+    """Here: Whether events of everybody are stored, or of backends alone."""
+    causes: Sequence[StoreCause]
+    """Here: Why events of pages are refused, as codes."""
+
+
+class EventsUnavailable(TypedDict):
+    """No event would be stored now."""
+
+    status: Literal["unavailable"]
+    """Here: Always `unavailable`: ask again in a moment."""
+    causes: Sequence[StoreCause]
+    """Here: Why no event is stored, as codes."""
 
 
 class StoreRoom(StoreStanding):

@@ -17,6 +17,7 @@ RefusalCode = Literal[
     "check_failed",
     "consent_none",
     "content_type_not_supported",
+    "copy_torn",
     "data_damaged",
     "draft_too_large",
     "duplicate_slot",
@@ -147,6 +148,7 @@ again.
 `check_failed`: The definition files have mistakes: mend those that the message names, then start it.
 `consent_none`: The user refuses everything, so nobody asks them: make no link for them.
 `content_type_not_supported`: The body is of a kind that is not read here: send one of those that the message names.
+`copy_torn`: Event store and event log are of different moments: restore a backup of `resonate backup`.
 `data_damaged`: A file of the log is damaged or gone: put it back from a backup; `resonate verify` names it.
 `draft_too_large`: The file of a draft would be too large: write less into it.
 `duplicate_slot`: A slot is asked for twice: ask once for each.

@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -26,6 +27,9 @@ NO_EXPERIMENT: Final = "{} holds no experiment yet; begin one with `resonate new
 Key = Annotated[str, typer.Argument(help="Key of the experiment.", show_default=False)]
 
 
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="TOML file of settings (RESONATE_SETTINGS).", show_default=False)
+]
 Reason = Annotated[str | None, typer.Option(help="Why, for the audit; at most 500 characters.")]
 
 
@@ -40,13 +44,27 @@ def checked_reason(reason: str | None) -> str | None:
     return reason
 
 
-def environment_settings(**given: Any) -> "Settings":
-    """The settings of the environment with the command's own options (None is not given). Raises Refused."""
+def environment_with(settings_file: Path | None) -> Mapping[str, str]:
+    """The environment, in which `--settings FILE` goes before its own variable."""
+    from app.runtime.sources import PLACE
+
+    return os.environ if settings_file is None else {**os.environ, PLACE: str(settings_file)}
+
+
+def environment_settings(*, writes: bool = False, settings_file: Path | None = None, **given: Any) -> "Settings":
+    """The settings by the command's own options (None is not given), by environment and file.
+
+    Raises Refused, also for a data directory in a format that this release may not read, or not write where the
+    command `writes`.
+    """
+    from app.runtime.format import FormatRefused, check_format
     from app.runtime.settings import SettingsError, load_settings
 
+    options = {name: value for name, value in given.items() if value is not None}
     try:
-        settings = load_settings(os.environ, **{name: value for name, value in given.items() if value is not None})
-    except SettingsError as error:
+        settings = load_settings(environment_with(settings_file), **options)
+        check_format(settings.data, writes=writes)
+    except (SettingsError, FormatRefused) as error:
         raise Refused(str(error)) from None
     keep_private(group_reads=settings.data_group)
     return settings

@@ -1,8 +1,7 @@
-"""Commands for analysts: results, plan, program, holdout, import, and export and verify of the event log."""
+"""Commands for analysts: results, plan, program, holdout, import, export of the event log, simulate, aa."""
 
 import json
-import os
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -23,6 +22,7 @@ from app.cli.output import (
     say_plan,
     say_program,
     say_readout,
+    say_table,
 )
 
 commands = typer.Typer()
@@ -227,48 +227,67 @@ def export(
 
 
 @commands.command()
-def verify(
+def simulate(
+    figure: Annotated[list[str] | None, typer.Option(help="Only figures whose name has this word; repeat.")] = None,
+    runs: Annotated[int, typer.Option(min=100, help="Simulated experiments per figure.")] = 4000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same table.")] = 20260101,
     as_json: AsJson = False,
-    set_aside: Annotated[
-        str | None, typer.Option(help="Go on without this damaged part; readouts go on telling that it is lost.")
-    ] = None,
 ) -> None:
-    """Check every part of the log against its digest; exit code 1 when one is damaged."""
-    from events.log.verify import verify_log
+    """Measure the error rates that the statistics promise; exit code 1 when a promise is not kept."""
+    from experiments.validation.simulation import error_rates
 
-    settings = environment_settings()
-    if not settings.data.is_dir():
-        raise Refused(f"there is no data directory {settings.data}; set RESONATE_DATA to the one to verify")
-    if set_aside is not None:
-        _set_aside(settings.data, set_aside)
     with progress() as bar:
-        task = bar.add_task("parts", total=None)
-        report = verify_log(settings.data, lambda done, total: bar.update(task, completed=done, total=total))
+        task = bar.add_task("figures", total=None)
+        rates = error_rates(
+            figure or None, runs, seed, lambda name, done, total: bar.update(task, completed=done, total=total)
+        )
+    if not rates:
+        raise Refused(
+            f"no figure has {' or '.join(figure or [])} in its name; `resonate simulate` alone lists them all"
+        )
     if as_json:
-        say_json(report.as_json())
+        say_json([asdict(rate) for rate in rates])
     else:
-        for damage in report.damages:
-            complain(f"{damage.name}: {damage.cause}")
-        for loss in report.set_aside:
-            say(f"{loss.name}: set aside at {loss.set_aside_at}, its events are lost ({loss.cause})")
-        for name in report.outside_erasure:
-            say(f"{name}: outside erasure, it may hold people who were erased; look at it, then delete it")
-        say(f"{report.parts} parts, {report.rows} events, {len(report.damages)} damages")
-    if not report.is_sound:
+        rows = [
+            [rate.figure, rate.demand, f"{rate.ours:.4g}", "kept" if rate.met else "BROKEN", rate.peers]
+            for rate in rates
+        ]
+        say_table(f"{runs} simulated experiments per figure", ["figure", "promise", "ours", "", "peers"], rows)
+    if not all(rate.met for rate in rates):
         raise typer.Exit(1)
 
 
-def _set_aside(data: Path, name: str) -> None:
-    from app.runtime.data_directory import DataDirectory, DirectoryInUse
-    from events.log.verify import NotDamaged, set_aside
+@commands.command()
+def aa(
+    key: Key,
+    runs: Annotated[int, typer.Option("--replays", min=10, help="How often the logged units are split anew.")] = 1000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same answer.")] = 20260105,
+    as_json: AsJson = False,
+) -> None:
+    """Split the logged units of an experiment anew, many times: how often does each metric find what is not there?"""
+    from app.cli.analysis import local_readouts
+    from events.parts.part import DataDamaged
+    from experiments.readout.study import NotFound
+    from experiments.validation.aa import FEWEST_UNITS, aa_rates
 
+    readouts = local_readouts(environment_settings())
     try:
-        lock = DataDirectory(data.absolute()).claim()
-    except DirectoryInUse as error:
-        raise Refused(f"{error}; stop it first") from None
-    try:
-        set_aside(data, name, datetime.now(UTC))
-    except NotDamaged as error:
+        with progress() as bar:
+            task = bar.add_task("A/A runs", total=None)
+            rates = aa_rates(
+                readouts, key, runs, seed, lambda done, total: bar.update(task, completed=done, total=total)
+            )
+    except (NotFound, DataDamaged) as error:
         raise Refused(str(error)) from None
-    finally:
-        os.close(lock)
+    if as_json:
+        say_json([asdict(rate) for rate in rates])
+        return
+    if not rates:
+        complain(f"{key}: no metric has the {FEWEST_UNITS} exposed units yet that can be split anew")
+        return
+    names = list(asdict(rates[0]))
+    rows = [
+        [f"{value:.4g}" if isinstance(value, float) else str(value) for value in asdict(rate).values()]
+        for rate in rates
+    ]
+    say_table(f"{key}: {runs} A/A runs", names, rows)

@@ -16,6 +16,7 @@ from app.cli.output import (
     Key,
     Reason,
     Refused,
+    SettingsFile,
     checked_reason,
     complain,
     environment_settings,
@@ -36,23 +37,28 @@ Consent = Literal["ask", "none", "measure", "personal", "gtag", "shop"]
 
 
 @commands.command()
-def serve(
+def serve(  # noqa: PLR0913 (one parameter per option of the command)
     host: Annotated[str | None, typer.Option(help="Address to listen on (RESONATE_HOST).")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on (RESONATE_PORT).")] = None,
     workers: Annotated[int | None, typer.Option(help="Processes that answer HTTP (RESONATE_WORKERS).")] = None,
     data: Annotated[Path | None, typer.Option(help="Data directory (RESONATE_DATA).")] = None,
     definitions: Annotated[Path | None, typer.Option(help="Folder of definitions (RESONATE_DEFINITIONS).")] = None,
+    settings_file: SettingsFile = None,
     announce: Annotated[str | None, typer.Option(hidden=True)] = None,  # to whom says that it is ready (kit/announced)
 ) -> None:
-    """Run the service until SIGTERM or Ctrl-C; the other settings are RESONATE_* variables (docs/settings.md)."""
+    """Run the service until SIGTERM or Ctrl-C; other settings are RESONATE_* variables or entries of a settings file
+    (docs/settings.md)."""
+    from app.limits.connections import TooFewFiles, connection_limits
     from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
+    from app.runtime.format import FormatRefused, note_format
     from app.runtime.logs import configure_logging
     from app.runtime.settings import unknown_variables
     from app.serving.sockets import CannotListen, listen
     from kit.announced import Announcer
 
     announcer = Announcer.of(announce)
-    settings = environment_settings(host=host, port=port, workers=workers, data=data, definitions=definitions)
+    options = {"host": host, "port": port, "workers": workers, "data": data, "definitions": definitions}
+    settings = environment_settings(writes=True, settings_file=settings_file, **options)
     for warning in unknown_variables(os.environ):
         complain(f"warning: {warning}")
     if settings.definitions.is_dir() and not any(settings.definitions.glob("*.y*ml")):
@@ -60,19 +66,23 @@ def serve(
     configure_logging("supervisor", settings.log_level, settings.log_format, settings.secrets)
     directory = DataDirectory(settings.data.absolute())
     try:
+        connections, streams = connection_limits(settings.max_connections, settings.max_streams)
         directory.make(group_reads=settings.data_group)
         directory.claim()
+        note_format(directory.root)
         listener = listen(settings.host, settings.port)
-    except (DirectoryInUse, DirectoryUnusable, CannotListen) as error:
+    except (DirectoryInUse, DirectoryUnusable, FormatRefused, CannotListen, TooFewFiles) as error:
         announcer.say("refused", by=type(error).__name__)
         raise Refused(str(error)) from None
 
+    settings = settings.model_copy(update={"max_connections": connections, "max_streams": streams})
     sys.exit(_served(settings, directory, listener, announcer))
 
 
 def _served(settings: "Settings", directory: "DataDirectory", listener: socket, announcer: "Announcer") -> int:
     """The exit code of a service that ran. Raises Refused where it could not start."""
     from app.keys.file import KeysInvalid
+    from app.processes.notify import Notifier
     from app.processes.store import StoreFailed  # who cannot claim the directory need not wait for these
     from app.processes.supervisor import Supervisor
     from app.runtime.data_directory import DirectoryUnusable
@@ -81,7 +91,7 @@ def _served(settings: "Settings", directory: "DataDirectory", listener: socket, 
     from kit.located import DefinitionErrors
 
     try:
-        return Supervisor(settings, directory, listener, announcer).run()
+        return Supervisor(settings, directory, listener, announcer, Notifier.of(os.environ)).run()
     except (StoreFailed, CannotListen, DirectoryUnusable) as error:
         raise Refused(str(error)) from None
     except KeysInvalid as error:
@@ -105,7 +115,7 @@ def start(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Start a draft, once its files pass `check`. It outranks the file until the file says running."""
     from experiments.catalog.check import start_mistakes
 
-    settings = environment_settings()
+    settings = environment_settings(writes=True)
     mistakes = start_mistakes(settings.definitions, settings.data, key, datetime.now(UTC))
     if mistakes:
         raise Refused("\n".join((*mistakes, f"{key} is not started: mend the files first")))
@@ -160,7 +170,7 @@ def preview(
     key, _, name = variant.partition(":")
     if not name:
         raise Refused(f"{variant!r}: it must name an experiment and its variant, as KEY:VARIANT")
-    data = environment_settings().data
+    data = environment_settings(writes=True).data
     try:
         with_parameter(url, "resonate_preview", "")
     except ValueError as error:
@@ -212,30 +222,33 @@ def tag(
 
 
 def _order(key: str, action: Action, reason: str | None, as_json: bool, variant: str | None = None) -> None:
+    """Asks the running service; where none runs, the order is written for the next one."""
+    from app.control.orders import OrderAsked, asked_of_service, written_order
     from app.keys.audit import Actor, Audit, AuditUnusable, line_of
-    from experiments.catalog.overrides import WAITS_FOR_THE_AUDIT, Order, OverrideRefused, order
+    from app.runtime.data_directory import DataDirectory
+    from experiments.catalog.overrides import OverrideRefused
     from experiments.catalog.reader import CatalogReader, NoCatalog
 
-    settings = environment_settings()
-    audit, why = Audit(settings.data), checked_reason(reason)
-
-    def tell(before: str, after: str) -> None:
-        shipped = {} if variant is None else {"variant": variant}
-        change = {"status": before}, {"status": after, **shipped}
-        line = line_of(Actor.at_the_command_line(), action, key, change, why)
-        if action in WAITS_FOR_THE_AUDIT:
-            audit.write(line)
-        elif not audit.follow(line):
-            complain(f"warning: {audit.folder} cannot be written, nothing there says who told {key} to {action}")
-
+    directory = DataDirectory(environment_settings(writes=True).data.absolute())
+    data = directory.root
+    line = line_of(Actor.at_the_command_line(), action, key, reason=checked_reason(reason))
+    asked = OrderAsked(key, action, line, variant)
     try:
-        catalog = CatalogReader(settings.data).catalog
-        override = order(settings.data, catalog, Order(key, action, variant), datetime.now(UTC), tell)
+        answer = asked_of_service(directory.orders_socket, asked)
+        if answer is None:
+            answer = written_order(data, CatalogReader(data).catalog, Audit(data), asked)
     except NoCatalog:
-        raise Refused(NO_SERVICE.format(settings.data)) from None
+        raise Refused(NO_SERVICE.format(data)) from None
+    except TimeoutError as error:
+        raise Refused(f"{error}: look at the status of {key} before you say it again") from None
     except (OverrideRefused, AuditUnusable) as error:
         raise Refused(str(error)) from None
+    if not answer.noted:
+        complain(f"warning: {Audit(data).folder} cannot be written, nothing there says who told {key} to {action}")
+    if not answer.kept:
+        complain(f"warning: {key} is {answer.status} now, and {data} cannot be written: a restart may forget it")
     if as_json:
-        say_json({"experiment": key, "status": override.status, "ordered_at": override.ordered_at})
+        kept = {"kept": answer.kept}
+        say_json({"experiment": key, "status": answer.status, "ordered_at": answer.ordered_at, **kept})
     else:
-        say(f"{key} is {override.status}: a running service follows within 2 s")
+        say(f"{key} is {answer.status}: a running service follows within 2 s")

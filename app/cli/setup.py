@@ -1,4 +1,4 @@
-"""Commands that set a shop up and look whether it works: init and doctor."""
+"""Commands that set a shop up and look whether it works: init, settings and doctor."""
 
 import os
 import secrets
@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
-from app.cli.output import AsJson, Refused, environment_settings, harmless_text, say, say_json
+from app.cli.output import (
+    NOTHING,
+    AsJson,
+    Refused,
+    SettingsFile,
+    complain,
+    environment_settings,
+    environment_with,
+    harmless_text,
+    say,
+    say_json,
+    say_table,
+)
 
 if TYPE_CHECKING:
     from app.runtime.settings import Settings
@@ -66,8 +78,9 @@ def init(  # noqa: PLR0913 (one parameter per option of the command)
         answers = _answered(known, given, ask=not yes and not as_json and sys.stdin.isatty()).checked()
         keys = keys_file(folder)
         read_keys(read_or_none(keys) or b"", keys.name)  # what is wrong with it is said before anything is written
+        settings = environment_settings(writes=True, keys=keys)
         changed = write_site(folder, answers)
-        made = _make_keys(environment_settings(keys=keys))
+        made = _make_keys(settings)
         if "pages" in made:
             note_publishable(folder, made["pages"])
         lines = lines_for_shop(answers, publishable_of(folder) or "pk_…")
@@ -83,6 +96,34 @@ def init(  # noqa: PLR0913 (one parameter per option of the command)
         say(f"key {name}: {key}" + ("" if key.startswith("pk_") else "  (shown here and never again)"))
     for heading, text in lines.items():
         say(f"\n--- {heading}\n{text}")
+
+
+@commands.command("settings")
+def settings_shown(settings_file: SettingsFile = None, as_json: AsJson = False) -> None:
+    """Each setting with its value and from where it is: environment, file or default; a secret is shown as `…`."""
+    from app.runtime.settings import SettingsError, settings_in_force, unknown_variables
+
+    environment = environment_with(settings_file)
+    for warning in unknown_variables(environment):
+        complain(f"warning: {warning}")
+    try:
+        rows = settings_in_force(environment)
+    except SettingsError as error:
+        raise Refused(str(error)) from None
+    if as_json:
+        say_json({"settings": rows})
+        return
+    cells = [[row["name"], _as_written(row["value"]), row["from"], row["where"] or NOTHING] for row in rows]
+    say_table("settings in force", ["setting", "value", "from", "where"], cells)
+
+
+def _as_written(value: Any) -> str:
+    """A value of a setting on one line; `–` where there is none."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list):
+        return ",".join(map(str, value)) or NOTHING
+    return NOTHING if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 @commands.command()

@@ -36,6 +36,7 @@ SHARED_DAYS: Final = 30
 TRIES: Final = 5
 Found = TypeVar("Found")
 CAME: Final = "crowd.json"
+ANOTHERS: Final = "RESONATE_SETTINGS"  # the settings file of another service than this
 ONE_NETWORK: Final = {  # the whole crowd comes from it
     "RESONATE_BUDGET_CPU_MS": "2000",
     "RESONATE_BUDGET_BYTES_KB": "4000",
@@ -49,7 +50,7 @@ def run_demo(seed: int) -> int:
         "RESONATE_DEFINITIONS": str(SHOP / "definitions"),
         "RESONATE_DATA": "./demo-data",
         **ONE_NETWORK,
-    } | dict(os.environ)
+    } | {name: value for name, value in os.environ.items() if name != ANOTHERS}
     try:
         asyncio.run(_demo(environment, seed))
     except NotRunning as why:

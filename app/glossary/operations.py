@@ -62,7 +62,10 @@ OPERATIONS: Final[Mapping[str, AnsweredOperation]] = {
     "GET /v1/projects/{key}/settings": _named("getSegmentSettings", "SegmentSettings"),
     "GET /sourceConfig": _named("getRudderStackSettings", "RudderStackSettings"),
     "GET /healthz": _named("getHealth", "Alive"),
-    "GET /readyz": _named("getReadiness", "Readiness"),
+    "GET /readyz": AnsweredOperation("getReadiness", {"200": ("Readiness",), "503": ("Draining",)}),
+    "GET /readyz/events": AnsweredOperation(
+        "getEventsReadiness", {"200": ("EventsReadiness",), "503": ("Draining", "EventsUnavailable")}
+    ),
     "GET /metrics": _named("getCounters"),
     "GET /v1/doctor": _named("getDiagnosis", "Diagnosis"),
     "GET /v1/operations": _named("getOperations", "OperationsAnswer"),

@@ -1,19 +1,18 @@
 """Ends what takes too long: whoever is waited for stands in a queue of equal patience, and one sweep reads them all."""
 
 import asyncio
-import math
 from collections.abc import Awaitable, Callable, Collection
 from itertools import takewhile
 from typing import Any, Final, TypeVar
 
 from app.limits.connections import Readers
+from app.limits.room import Queue, Room
 
 RECEIPT_SECONDS: Final = 5.0  # for a request head, a body, and each piece of an upload
 UPLOAD_SECONDS: Final = 60.0  # for an upload as a whole
 SWEEP_SECONDS: Final = 0.25
 
 Awaited = TypeVar("Awaited")
-Queue = dict[Callable[[], object], float]
 
 
 class Deadlines:
@@ -25,32 +24,32 @@ class Deadlines:
     """
 
     def __init__(self) -> None:
-        self._queues: dict[float, Queue] = {}
+        self._queues: dict[tuple[float, str], Queue] = {}
         self._expected = 0.0
-        self._readers: Readers | None = None
-        self._connections: Collection[Any] = ()
-        self._most = math.inf
+        self._room: Room | None = None
         self.watchers: list[
             Callable[[float, float], None]
         ] = []  # told at each sweep the loop's time and how late it is
 
-    def read_by(self, connections: Collection[Any], most: int | None) -> None:
-        """From now on it is seen to that the other ends of a server's connections read; it keeps so many open."""
-        if self._readers is None:
-            self._connections, self._most = connections, most or math.inf
-            self._readers = Readers(connections)
-            self.watchers.append(self._readers.watch)
+    def room(self, connections: Collection[Any], most: int | None, *silent: Queue) -> Room:
+        """Of a server's connections, of which so many are kept open. From now on the `silent` ones make way where there
+        are too many, and it is seen to that the other ends read.
+        """
+        if self._room is None:
+            self._room = Room(connections, most, *silent)
+            self.watchers += [Readers(connections).watch, self._room.watch]
+        return self._room
 
     @property
     def crowding(self) -> float:
         """The share of the connections that may be open which is."""
-        return len(self._connections) / self._most
+        return 0.0 if self._room is None else self._room.crowding
 
-    def queue(self, seconds: float) -> Queue:
-        """Those whose time is over after so many seconds."""
+    def queue(self, seconds: float, whose: str = "") -> Queue:
+        """Those whose time is over after so many seconds, of one kind."""
         if not self._queues:
             self._plan(asyncio.get_running_loop())
-        return self._queues.setdefault(seconds, {})
+        return self._queues.setdefault((seconds, whose), {})
 
     async def within(self, seconds: float, awaitable: Awaitable[Awaited]) -> Awaited:
         """What is awaited. Raises TimeoutError after so many seconds."""
@@ -81,7 +80,7 @@ class Deadlines:
         self._plan(loop)
         for watch in self.watchers:
             watch(now, now - expected)
-        for seconds, queue in list(self._queues.items()):
+        for (seconds, _), queue in list(self._queues.items()):
             latest = loop.time() - seconds
             over = [call for call, _ in takewhile(lambda waiting: waiting[1] < latest, queue.items())]  # noqa: B023
             for call in over:

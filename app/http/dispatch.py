@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 from app.http.admission import AccessPolicy
 from app.http.body import MAX_BODY, BodyReader, Disconnected, check_length, unpacked
 from app.http.deadlines import Deadlines
-from app.http.errors import Problem, problem_body, retry_later
+from app.http.errors import Problem, not_written, problem_body, retry_later
 from app.http.exchange import (
     ASGIApplication,
     Awaited,
@@ -181,6 +181,8 @@ def problem_of(error: BaseException, exchange: Exchange) -> Problem:
     """What nobody foresaw is logged with its trace and answered as a passing fault, so that clients send it again."""
     if isinstance(error, Problem):
         return error
+    if (unwritten := not_written(error)) is not None:
+        return unwritten
     request, key = exchange.request_id.decode(), exchange.grant.name if exchange.grant else None
     told = {"request_id": request, "route": exchange.scope["path"][:200], "key": key}
     logger.error("unexpected error", exc_info=error, extra=told)

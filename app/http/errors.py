@@ -1,14 +1,20 @@
 """What went wrong, in the words of the caller's dialect: one exception, one table from exceptions to answers."""
 
+import logging
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
 import msgspec
 
+from kit.files import FULL, why_unwritten
+
+logger = logging.getLogger(__name__)
+
 PROBLEM_TYPE: Final = b"application/problem+json"
 JSON_TYPE: Final = b"application/json"
 MAX_DETAIL: Final = 1_500
+UNWRITTEN_SECONDS: Final = 5
 OFREP_PREFIX: Final = "/ofrep/"
 OFREP_FLAGS: Final = "/ofrep/v1/evaluate/flags/"
 
@@ -36,6 +42,24 @@ class Problem(Exception):
 def retry_later(status: int, code: str, detail: str, seconds: int) -> Problem:
     """A problem that passes: the same request may be sent again after `seconds` (an integer, at least 1)."""
     return Problem(status, code, detail, headers={"Retry-After": str(max(1, seconds))})
+
+
+def not_written(error: BaseException) -> Problem | None:
+    """503 for whatever a disk of ours refused to take, with what ends that; None for every other error.
+
+    The file stands in the log alone: a page may have asked.
+    """
+    if (why := why_unwritten(error)) is None:
+        return None
+    logger.error("a request needed a file that cannot be written: %s", why)
+    assert isinstance(error, OSError)
+    if error.errno in FULL:
+        detail = "the disk of the service is full: nothing of this request is stored, send it again once there is room"
+        return retry_later(503, "disk_full", detail, UNWRITTEN_SECONDS)
+    detail = (
+        "the disk of the service takes no files: nothing of this request is stored; the log of the service says why"
+    )
+    return retry_later(503, "disk_unusable", detail, UNWRITTEN_SECONDS)
 
 
 def unreadable(detail: str) -> Problem:

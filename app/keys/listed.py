@@ -15,7 +15,7 @@ import msgspec
 from app.keys.audit import Actor, Audit, AuditLine, AuditUnusable, line_of
 from app.keys.file import MOST_BYTES, KeysInvalid, read_keys
 from app.keys.named import PUBLISHED, KeyList, ListedKey, PublishedKeys, keys_in_force
-from kit.files import FileMark, create_file, mark_of, replace_file
+from kit.files import FileMark, create_file, mark_of, replace_file, why_unwritten
 
 logger = logging.getLogger(__name__)
 
@@ -38,7 +38,9 @@ class KeysKeeper:
         self._seen: FileMark | None = None
         self._seen_since = 0.0
         self._taken: FileMark | None = None
+        self._noted: KeyList | None = None  # of a change that is in the audit, and not in force yet
         self.problems: tuple[str, ...] = ()
+        self.not_kept: str | None = None  # why what is in force lags behind the file
 
     def boot(self) -> None:
         """Publish what the file says, or keep what it said last. Raises KeysInvalid where that is not known."""
@@ -54,8 +56,9 @@ class KeysKeeper:
             self._seen, self._seen_since = mark, self._pace()
         if mark == self._taken or self._pace() - self._seen_since < SETTLED_SECONDS:
             return False
+        known = self.problems
         self._take()
-        return True
+        return self.problems != known or self._taken == mark
 
     def _take(self) -> None:
         """Publish a good file, once the audit has the change; what a bad one said before stays in force.
@@ -71,7 +74,9 @@ class KeysKeeper:
             problems = error.problems
         if not problems and listed != before:
             try:
-                self._audit.write(*changes(before, listed, Actor("file", self._file.name)))
+                if listed != self._noted:
+                    self._audit.write(*changes(before, listed, Actor("file", self._file.name)))
+                    self._noted = listed
             except AuditUnusable as error:
                 problems, taken = [f"{self._file.name}: {error}"], None  # and it is tried again
                 listed = remaining(before, listed)
@@ -79,9 +84,19 @@ class KeysKeeper:
             self._warn()
         self.problems = tuple(problems)
         published = PublishedKeys(str(self._file), listed, self.problems)
-        if published != standing and (standing is not None or not problems):
+        wanted = published != standing and (standing is not None or not problems)
+        self._taken = taken if not wanted or self._kept(published) else None  # None: it is tried again
+
+    def _kept(self, published: PublishedKeys) -> bool:
+        """Puts it in force; whether the disk took it."""
+        try:
             _publish(self._data, published)
-        self._taken = taken
+        except OSError as error:
+            self.not_kept = why_unwritten(error) or str(error)
+            self.problems = (*self.problems, f"{self._data / PUBLISHED} cannot be written: {self.not_kept}")
+            return False
+        self.not_kept = self._noted = None
+        return True
 
     def _standing(self) -> PublishedKeys | None:
         published = keys_in_force(self._data)

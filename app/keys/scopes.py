@@ -33,7 +33,7 @@ KeyScope = Literal[
 SCOPES: Final[tuple[KeyScope, ...]] = get_args(KeyScope)
 PAGE_SCOPES: Final[tuple[KeyScope, ...]] = ("evaluate", "track", "recommend", "payload")
 OPEN: Final = frozenset(  # without a key
-    {"/healthz", "/readyz", "/metrics", "/docs", "/docs.css", "/openapi.json", "/llms.txt",
+    {"/healthz", "/readyz", "/readyz/events", "/metrics", "/docs", "/docs.css", "/openapi.json", "/llms.txt",
      "/guides/{name:path}.md", "/resonate-{hash}.js",
      "/resonate-parts-{hash}.js", "/resonate.d.ts", "/dashboard/style.css", "/dashboard/script.js",
      "/dashboard/icon.svg", "/dashboard/sign-in", "/share/{token}", "/survey/{token}"}

@@ -1,16 +1,12 @@
 """Who has used up how much: budgets of requests, CPU time, bytes and events, shared by all workers of a run."""
 
 import math
-import mmap
 import os
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
-from pathlib import Path
-from typing import Final, NamedTuple
-
-from kit.files import try_lock, unlock
+from typing import Final, NamedTuple, Protocol
 
 KINDS: Final = ("requests", "CPU time", "bytes", "events")
 UNITS: Final = ("requests", "ms of CPU time", "kB", "events")
@@ -55,43 +51,44 @@ class Spent(NamedTuple):
     wait_seconds: int
 
 
+class Shared(Protocol):
+    """Memory that several processes write, one at a time."""
+
+    @property
+    def accounts(self) -> memoryview: ...
+    def claimed(self) -> bool: ...
+    def release(self) -> None: ...
+
+
 class Books:
-    """The accounts of a run in one mapped file, in which workers write side by side.
+    """The accounts of a run in memory in which workers write side by side; without it, those of this process alone.
 
     An account stands in one of the few rows that its name points at; one that owes nothing may be written over. Where
     all are taken by others it is not kept, and limits nobody. One worker writes at a time, and none waits for it.
     """
 
-    def __init__(self, path: Path | None = None) -> None:
-        """`path` None keeps them for this process alone."""
-        size = ROWS * ROW.size
-        self._file: int | None = None
-        if path is None:
-            self.map = mmap.mmap(-1, size)
-            return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-        there = os.fstat(self._file).st_size
-        os.pwrite(self._file, bytes(max(0, size - there)), there)  # every block: a full disk would end the worker
-        self.map = mmap.mmap(self._file, size)
+    def __init__(self, shared: Shared | None = None, rows: int = ROWS) -> None:
+        self._shared = shared
+        self.rows = rows
+        self.map = memoryview(bytearray(rows * ROW.size)) if shared is None else shared.accounts[: rows * ROW.size]
 
     def claimed(self) -> bool:
         """Whether this worker may write until it releases them.
 
         False where another one does, even after it was let onto a core for a moment.
         """
-        if self._file is None:
+        if self._shared is None:
             return True
         for _ in range(CLAIMS):
-            if try_lock(self._file):
+            if self._shared.claimed():
                 return True
             os.sched_yield()
         return False
 
     def release(self) -> None:
         """Lets others write."""
-        if self._file is not None:
-            unlock(self._file)
+        if self._shared is not None:
+            self._shared.release()
 
     def place(self, tag: int) -> int | None:
         """Where the account stands; None where it does not."""
@@ -102,13 +99,7 @@ class Books:
         return next((place for place in self._places(tag) if max(read(self.map, place)[1:]) <= now), None)
 
     def _places(self, tag: int) -> list[int]:
-        return [row % ROWS * ROW.size for row in range(tag, tag + NEIGHBOURS)]
-
-    def close(self) -> None:
-        """Unmaps the file and leaves it to the other workers."""
-        self.map.close()
-        if self._file is not None:
-            os.close(self._file)
+        return [row % self.rows * ROW.size for row in range(tag, tag + NEIGHBOURS)]
 
 
 class Account:
@@ -127,7 +118,7 @@ class Account:
         self._calm_seconds = min(ahead) / 2 if is_wide else -math.inf
         self._seconds_each = 1 / requests, 1 / cpu_ms, 1 / kilobytes, 1 / events
         self._tag = int.from_bytes(blake2b(name, digest_size=8).digest()) or 1
-        self._place = self._tag % ROWS * ROW.size
+        self._place = self._tag % books.rows * ROW.size
 
     def spent(self, now: float) -> Spent | None:
         """None while a request may pass, else what is used up for the longest time."""

@@ -5,6 +5,7 @@ neither, and its exposure is answered as unlogged.
 """
 
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Final
@@ -18,7 +19,10 @@ LATE_SECONDS: Final = (0.2, 0.4)  # that the loop comes to what is due: pages ar
 SHORTEST_SECONDS: Final = 1e-9  # between two looks
 CROWDED: Final = (0.9, 0.95)  # of the connections that a worker may keep open
 MEMORY_HIGH: Final = (0.8, 0.9)  # of the store's memory, without what it can evict
+MEMORY_TOLD: Final = 0.75  # of the store's memory: told, and nothing is refused yet
 DISK_LOW: Final = (1.0, 0.5, 0.25)  # of the floor are free: pages' events, those with a proof, all
+DISK_TOLD: Final = 2.0  # floors are free, or
+SHARE_TOLD: Final = 0.05  # of the fullest disk: told, and nothing is refused yet
 TOLD_SECONDS: Final = 60.0
 
 
@@ -34,7 +38,7 @@ class Pressure:
         self.events: dict[
             Authority, StoreCause
         ] = {}  # whose events are refused, and why; whoever holds it sees it change
-        self.causes: tuple[StoreCause, ...] = ()  # of what there is little
+        self.causes: tuple[StoreCause, ...] = ()  # of what there is little, told before anything is refused for it
         self._cpu_seconds = cpu_seconds
         self._late = self._later = 0.0
         self._looked_at = self._worked = 0.0
@@ -65,15 +69,19 @@ class Pressure:
         """Whether a request is refused: one with a secret key, or a page's that sends the proof of a user or none."""
         return self.is_on and sender(secret=secret, proven=proving) < self._refused
 
-    def measure(self, memory_share: float, floors_free: float) -> None:
-        """So much of the store's memory is taken for good, and so many times the floor is free on the fullest disk."""
+    def measure(self, memory_share: float, floors_free: float, free_share: float = 1.0) -> None:
+        """So much of the store's memory is taken for good; on the fullest disk so many times the floor is free, and so
+        much of it (without a floor nothing of the disk is told).
+        """
         refused: dict[StoreCause, int] = {
             "disk_low": sum(floors_free < bound for bound in DISK_LOW),
             "store_memory_high": _reached(memory_share, MEMORY_HIGH),
         }
-        causes: tuple[StoreCause, ...] = tuple(cause for cause, ranks in refused.items() if ranks)
+        scarce = floors_free < DISK_TOLD or (free_share < SHARE_TOLD and math.isfinite(floors_free))
+        told = {"disk_low": scarce, "store_memory_high": memory_share > MEMORY_TOLD}
+        causes = tuple(cause for cause in refused if told[cause])
         for cause in set(causes) - set(self.causes):
-            logger.warning("events of pages get 503 %s", cause)
+            logger.warning("%s: events of pages are refused when there is less", cause)
         self.causes = causes
         self.events.clear()
         for cause in causes:

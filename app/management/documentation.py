@@ -37,7 +37,7 @@ dt { font-weight: 600 } :target { background: #fff3c4 }
 
 
 NAMED: Final = re.compile(r"`([^`]+)`")
-OPEN_PATHS: Final = ("/healthz", "/readyz", "/metrics", "/share/{token}", "/survey/{token}")
+OPEN_PATHS: Final = ("/healthz", "/readyz", "/readyz/events", "/metrics", "/share/{token}", "/survey/{token}")
 SHORT_NAMES: Final = tuple(f"/v1/{letter}" for letter in "tpsigab")  # served, and the same as the names in full
 COLD_ERRORS: Final[Mapping[str, str]] = {
     **ERRORS,

@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, Final
 
 import msgspec
@@ -18,6 +17,7 @@ from app.runtime.data_directory import DataDirectory
 from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from events.causes import StoreCause
+from events.parts.standing import torn_parts
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
 from events.store.memory import StoreMemory, read_memory
@@ -31,6 +31,7 @@ PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0
+PROBE_SECONDS: Final = 0.8
 REFUSED: Final[OwnCause] = "page_events_refused"
 REFUSED_SECONDS: Final = 5.0  # since the last one
 # what is acknowledged and does not reach where it belongs
@@ -45,6 +46,15 @@ OPERATIONS: Final[dict[int | str, Any]] = {
 }
 
 
+UNREADY: Final[dict[int | str, Any]] = {
+    503: {
+        "description": "Nobody should be sent here now: it ends, or cannot do this.",
+        "content": {"application/json": {"schema": {"type": "object"}}},
+        "headers": {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}},
+    }
+}
+
+
 @router.get("/healthz", summary="Whether this process answers")
 async def healthz() -> JSONResponse:
     return JSONResponse({"status": "ok"}, headers=NEVER_STORED)
@@ -53,14 +63,51 @@ async def healthz() -> JSONResponse:
 @router.get(
     "/readyz",
     summary="Whether assignments can be served, and what is not as it should be",
+    responses=UNREADY,
     description="A key with the scope `read_results` also gets texts and names: definition and key errors, details of "
     "the store, causes in full.",
 )
 async def readyz(request: Request, worker: Worker, grant: Anyone) -> JSONResponse:
+    if request.app.state.draining:
+        return _unready({"status": "draining"})
     written, refused = await asked_store(worker)
     reads = reading(grant) is not None
     ready = readiness(worker, written, refused, reads=reads) | {"version": request.app.version}
     return JSONResponse(ready, status_code=200 if ready["status"] != "unavailable" else 503, headers=NEVER_STORED)
+
+
+@router.get(
+    "/readyz/events",
+    summary="Whether an event would be stored now",
+    description="The store is asked to take none at all, as it is asked to take some; one that is known to be away is "
+    "not asked. Where events of pages alone are refused it is `degraded`, with the causes.",
+    responses=UNREADY,
+)
+async def readyz_events(request: Request, worker: Worker) -> JSONResponse:
+    if request.app.state.draining:
+        return _unready({"status": "draining"})
+    cause = await refusing(worker)
+    if cause is not None:
+        return _unready({"status": "unavailable", "causes": [cause]})
+    causes = list(worker.access.pressure.causes)
+    told = {"status": "degraded" if causes else "ready", "causes": causes}
+    return JSONResponse(told, headers=NEVER_STORED)
+
+
+async def refusing(worker: Resources) -> StoreCause | None:
+    """Why an event would not be stored now, whoever sends it; None where one would be. It takes less than a second."""
+    recorded = recorded_cause(worker.settings.data) if worker.settings.redis_url is None else None
+    if recorded is not None:  # by who keeps the embedded store: it need not be asked
+        return recorded
+    try:
+        await worker.stream.check(PROBE_SECONDS)
+    except StoreUnavailable as unavailable:
+        return unavailable.cause
+    return None
+
+
+def _unready(told: dict[str, Any]) -> JSONResponse:
+    return JSONResponse(told, 503, {**NEVER_STORED, "retry-after": "1"})
 
 
 @router.get(
@@ -146,20 +193,20 @@ def readiness(
 
 def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str | None) -> list[Ailment]:
     """All that is not as it should be, but the store."""
-    data, now = worker.settings.data, time.time()
+    now, monotonic = time.time(), time.monotonic()
     causes = [Ailment("definitions_invalid")] if worker.catalogs.errors else []
-    with contextlib.suppress(OSError, ValueError):  # noted by the analysis: it is not asked, that would start it
-        noted: Mapping[str, Any] = json.loads(DataDirectory(data).degraded_file.read_text())
-        causes += [Ailment("data_damaged", str(each).partition(": ")[2]) for each in noted.get("causes", [])]
+    causes += worker.desk.board.causes()  # of all processes, none of which is asked
+    with contextlib.suppress(OSError, ValueError):
+        causes += [Ailment("copy_torn", gap.told) for gap in torn_parts(worker.settings.data)]
     causes += [] if worker.consent.chosen else [Ailment("consent_not_chosen")]
     causes += map(Ailment, writer)
     causes += [Ailment("model_refused", each) for each in worker.recommender.concentrated()]
     if recovery:
         causes.append(Ailment("store_salvaged", recovery))
     causes += map(Ailment, worker.access.pressure.causes)
-    if worker.access.pressure.events or REFUSED in worker.telemetry.growing(now, REFUSED_SECONDS):
+    if worker.access.pressure.events or REFUSED in worker.telemetry.growing(monotonic, REFUSED_SECONDS):
         causes.append(Ailment(REFUSED))
-    growing = worker.telemetry.growing(now)
+    growing = worker.telemetry.growing(monotonic)
     causes += [Ailment(loss) for loss in LOSSES if loss in growing]
     causes += worker.keys.listed.causes(now)
     if "untrusted_forwarding" in growing:  # maybe in another worker, which alone knows of whom
@@ -209,7 +256,7 @@ async def operations_of(worker: Resources, version: str) -> dict[str, Any]:
         "log": None if written is None else _log(written, now),
         "events": {"per_second": telemetry.arriving.per_second, **telemetry.outcomes()},
         "disk": {"free_bytes": free, "whole_bytes": whole},
-        "workers": [{"process": int(pid), "memory_bytes": held} for pid, held in telemetry.resident()],
+        "workers": [{"process": pid, "memory_bytes": held} for pid, held in telemetry.resident()],
         "streams_open": len(worker.streams.open),
         "model_version": model,
         "products_version": products,

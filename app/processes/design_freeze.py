@@ -8,13 +8,14 @@ import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final
 
 from app.processes.supervised import ENTRY
 from app.runtime.data_directory import store_connection
 from app.runtime.settings import Settings
 from events.parts.manifest import holds_log
 from events.store.availability import StoreRefused, StoreUnavailable
+from events.store.connection import Connection
 from events.store.keys import DESIGNS
 from experiments.catalog.freeze import MirrorUnavailable
 from experiments.catalog.phases import FrozenDesign
@@ -55,7 +56,10 @@ class SiteTraffic:
         kind = experiment.unit, experiment.plan.identity
         question = self._questions.get(kind)
         if question is None or (question.answered and not question.holds_for(before)):
-            question = self._questions[kind] = _Question(self.data, experiment, before)
+            try:
+                question = self._questions[kind] = _Question(self.data, experiment, before)
+            except OSError:  # no room for its answer, or no process more: it is asked again
+                raise TrafficAwaited from None
         everyone = question.answer()
         if not question.holds_for(before):  # it was another's, and is answered now: this one's turn is next
             raise TrafficAwaited
@@ -101,7 +105,7 @@ class _Question:
             raise TrafficAwaited
         try:
             self._answer = self._asked.answer()
-        except ChildFailed as failure:
+        except (ChildFailed, OSError) as failure:
             logger.warning("the traffic of %s is not known, its planned units are assumed: %s", self._key, failure)
         self._asked = None
         return self._answer
@@ -159,15 +163,19 @@ class DesignMirror:
     async def _first(self, design: FrozenDesign) -> FrozenDesign:
         connection = await store_connection(self.settings)
         try:
-            client = cast("Any", connection.client)
-            field = f"{design.key}:{design.phase}"
-            text = design.model_dump_json()
-            if await connection.answer(client.hsetnx(DESIGNS, field, text)):
-                return design
-            held = FrozenDesign.model_validate_json(await connection.answer(client.hget(DESIGNS, field)))
-            if held.traffic_awaited and held.fingerprint == design.fingerprint and not design.traffic_awaited:
-                await connection.answer(client.hset(DESIGNS, field, text))
-                return design
-            return held
+            return await first_design(connection, design)
         finally:
             await connection.close()
+
+
+async def first_design(connection: Connection, design: FrozenDesign) -> FrozenDesign:
+    """The design that a store holds for this key and phase, which is the one given where none was; StoreUnavailable."""
+    field = f"{design.key}:{design.phase}"
+    text = design.model_dump_json()
+    if await connection.ask("HSETNX", DESIGNS, field, text):
+        return design
+    held = FrozenDesign.model_validate_json(await connection.ask("HGET", DESIGNS, field))
+    if held.traffic_awaited and held.fingerprint == design.fingerprint and not design.traffic_awaited:
+        await connection.ask("HSET", DESIGNS, field, text)
+        return design
+    return held

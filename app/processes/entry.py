@@ -17,7 +17,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kit.files import why_unwritten
+
 if TYPE_CHECKING:
+    from app.runtime.board import Desk, RoleName
     from app.runtime.settings import Settings
 
 logger = logging.getLogger("resonate.trainer")
@@ -25,10 +28,17 @@ logger = logging.getLogger("resonate.trainer")
 
 @dataclass(frozen=True, slots=True)
 class Handed:
-    """What a process of the supervisor's tree was handed: the pipe that says it is ready, and its socket if any."""
+    """What a process of the supervisor's tree was handed: the pipe that says it is ready, its socket and the pipe that
+    ends when the service does, if any (else −1), the board and which of the desks of its role is its own, and its line
+    to the supervisor if any.
+    """
 
     ready_descriptor: int
     socket_descriptor: int
+    ending_descriptor: int
+    board_descriptor: int
+    number: int
+    line_descriptor: int
 
     @classmethod
     def read(cls, arguments: list[str]) -> "Handed":
@@ -44,6 +54,14 @@ class Handed:
         configure_logging(process, settings.log_level, settings.log_format, settings.secrets)
         return settings
 
+    def desk(self, role: "RoleName") -> "Desk":
+        """The place of this process on the board, where it sits down. Raises BoardUnusable."""
+        from app.runtime.board import Board
+
+        desk = Board.attach(self.board_descriptor).desk(role, self.number)
+        desk.sit_down()
+        return desk
+
     def listener(self) -> socket.socket:
         """The socket that the supervisor listens on for this process."""
         return socket.socket(fileno=self.socket_descriptor)
@@ -57,16 +75,18 @@ class Handed:
 def work(*arguments: str) -> int:
     """One HTTP worker: serves until SIGTERM or SIGINT, then drains."""
     # The supervisor loads the definitions while this process imports; only then are the settings read.
-    from app.limits.connections import connection_limits
+    from app.control.line import Line
     from app.main import create_app
     from app.serving.server import DrainingServer, server_config
 
     handed = Handed.read([*arguments])
     settings = handed.settings("worker")
-    connections, streams = connection_limits(settings.max_connections, settings.max_streams)
-    application = create_app(settings.model_copy(update={"max_streams": streams}))
-    config = server_config(application, limit_concurrency=connections)
-    server = DrainingServer(config, handed.say_ready, settings.drain_seconds)
+    config = server_config(
+        create_app(settings, handed.desk("worker"), Line(handed.line_descriptor)),
+        limit_concurrency=settings.max_connections,
+        timeout_keep_alive=settings.keep_alive_seconds,
+    )
+    server = DrainingServer(config, handed.say_ready, settings.drain_seconds, handed.ending_descriptor)
     server.run(sockets=[handed.listener()])
     return 0 if server.started else 1
 
@@ -85,7 +105,6 @@ def write(*arguments: str, reach: Callable[[str], None] = lambda point: None) ->
 
 
 async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], None]) -> None:
-    """Raises StoreRefused for a store that may not be used."""
     from app.runtime.data_directory import store_connection
     from events.writer.lease import Lease, Owner, while_owner
     from events.writer.shard import WriterOptions
@@ -99,7 +118,7 @@ async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], No
         if settings.redis_url is None:  # the embedded store has no other user
             return await run_writer(connection, settings.data, options, stop)
         owner = Owner.of(settings.data, os.getppid())
-        fenced = replace(options, owner=owner.log)
+        fenced = replace(options, owner=owner.run)
         await while_owner(Lease(connection, owner), lambda: run_writer(connection, settings.data, fenced, stop), stop)
     finally:
         await connection.close()
@@ -120,12 +139,14 @@ async def _analyse(handed: Handed, settings: "Settings") -> bool:
     from app.analysis import calls
     from app.analysis.server import AnalysisServer
     from app.analysis.state import Analysis
+    from app.control.line import Line
 
-    stop = _stop_signal()
-    analysis = await Analysis.open(settings)
+    stop, line = _stop_signal(), Line(handed.line_descriptor)
+    analysis = await Analysis.open(settings, handed.desk("analysis").note, line.first())
     try:
         answering = partial(calls.answer, analysis)
-        await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
+        with line.follow(analysis.catalogs.take):
+            await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
     finally:
         finished = await analysis.close()
     return finished
@@ -152,6 +173,11 @@ def train_once(data: Path) -> int:
     except DataDamaged as damage:
         keep(data / MODELS, Report("failed", None, (str(damage),), {}, 0.0))
         logger.error("training failed, the former model serves: %s", damage)
+        return 1
+    except OSError as error:
+        if (why := why_unwritten(error)) is None:
+            raise
+        logger.error("training failed, the former model serves: %s", why)
         return 1
     level = logging.WARNING if report.outcome == "refused" else logging.INFO
     logger.log(level, "training %s", report.outcome, extra={"version": report.version, "reasons": list(report.reasons)})

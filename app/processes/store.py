@@ -27,7 +27,7 @@ class Store:
         self.settings = settings
         self.data = data
         self.name = "not reached yet"
-        self._cause: str | None = None
+        self.cause: str | None = None  # why the embedded one does not run
         self._embedded: EmbeddedStore | None = None
         if settings.redis_url is None:
             self._embedded = EmbeddedStore(data, memory_bytes=settings.store_memory_mb << 20)
@@ -46,17 +46,17 @@ class Store:
             if error.cause in FATAL:
                 raise StoreFailed(str(error)) from None
             logger.error("the store does not start yet: %s", error, extra={"cause": error.cause})
-            self._cause = error.cause
+            self.cause = error.cause
         version = self._embedded.version
-        self.name = f"{version}, embedded" if version else f"embedded, not running: {self._cause}"
+        self.name = f"{version}, embedded" if version else f"embedded, not running: {self.cause}"
 
     def watch(self) -> None:
         """Restart the embedded store when it died (with its own back-off) and log what changed."""
         if self._embedded is None:
             return
         state = self._embedded.poll()
-        if state.cause != self._cause:
-            self._cause = state.cause
+        if state.cause != self.cause:
+            self.cause = state.cause
             message = "the store is back" if state.cause is None else "the store is down"
             level = logging.INFO if state.cause is None else logging.ERROR
             logger.log(level, message, extra={"cause": state.cause, "detail": state.detail, "restarts": state.restarts})
@@ -74,17 +74,18 @@ async def _external(settings: Settings, data: Path) -> str:
     from events.writer.lease import Lease, Owner
 
     try:
-        connection = await connect(settings.redis_url, shards=settings.shards)
+        connection = await connect(settings.redis_url, shards=settings.shards, replicas=settings.store_replicas)
     except StoreRefused as error:
         raise StoreFailed(f"RESONATE_REDIS_URL: {error}") from None
     try:
-        other = None
+        other, own = None, Owner.of(data, os.getpid())
         with contextlib.suppress(StoreUnavailable):  # the writer sees to it once the store answers
-            other = await Lease(connection, Owner.of(data, os.getpid())).other()
+            other = await Lease(connection, own).other()
         if other is not None:
+            copied = f"; {data} is a copy of that directory" if own.log == other.log else ""
             raise StoreFailed(
                 f"RESONATE_REDIS_URL: the store at {connection.address} belongs to {other}, and events would be lost to"
-                " one of both; stop that service, or give this one a store or a database number of its own"
+                f" one of both{copied}; stop that service, or give this one a store or a database number of its own"
             )
         for warning in connection.warnings:
             logger.warning(warning)

@@ -2,10 +2,12 @@
 
 import os
 import signal
+import socket
 import time
 from dataclasses import dataclass
 from typing import Final
 
+from app.runtime.board import Desk
 from kit.child import Child, Terms, start_module
 
 ENTRY: Final = "app.processes.entry"  # the module of every process, which knows them by name
@@ -16,12 +18,18 @@ STEADY_SECONDS: Final = 1.0  # a child that was ready this long is a healthy one
 
 @dataclass(frozen=True, slots=True)
 class Role:
-    """What a child is for: its name among the entries, its niceness, the socket it is handed (−1 for none)."""
+    """What a child is for: its name among the entries, its niceness, and what it is handed (−1 for none): a socket to
+    listen on, and the pipe that ends when the service does.
+
+    One that follows `topics` is told of them by a line of its own, over which it asks too.
+    """
 
     name: str
     niceness: int = 0
     socket_descriptor: int = -1
+    ending_descriptor: int = -1
     module: str = ENTRY
+    topics: tuple[str, ...] = ()
 
 
 class ChildProcess:
@@ -29,10 +37,13 @@ class ChildProcess:
     bound to the life of its parent is bound to the thread that started it.
     """
 
-    def __init__(self, role: Role) -> None:
+    def __init__(self, role: Role, desk: Desk) -> None:
+        """`desk` is its place on the board."""
         self.role = role
+        self.desk = desk
         self.ready = False
         self.ready_descriptor: int | None = None
+        self.line: socket.socket | None = None  # of a role that follows something; whoever takes it closes it
         self.start_at: float | None = None  # monotonic time of the next start, while dead
         self._child: Child | None = None
         self._failures = 0
@@ -53,13 +64,19 @@ class ChildProcess:
         self.ready = False
         self.ready_descriptor, theirs = os.pipe()
         os.set_blocking(self.ready_descriptor, False)
-        role = self.role
-        handed = [descriptor for descriptor in (theirs, role.socket_descriptor) if descriptor >= 0]
+        role, board = self.role, self.desk.board.descriptor
+        self.line, end = socket.socketpair() if role.topics else (None, None)
+        line = -1 if end is None else end.fileno()
+        handed = (theirs, role.socket_descriptor, role.ending_descriptor, board)
+        passed = [descriptor for descriptor in (*handed, line) if descriptor >= 0]
         try:
-            arguments = (role.name, str(theirs), str(role.socket_descriptor))
-            self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=handed))
+            arguments = (role.name, *map(str, (*handed, self.desk.number, line)))
+            self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=passed))
         finally:
             os.close(theirs)
+            if end is not None:
+                end.close()
+        self.desk.started(self._child.pid)
 
     def instruct(self, settings_json: bytes) -> None:
         """Give it its settings; a child that is gone already is noticed by `reap`."""
@@ -83,6 +100,7 @@ class ChildProcess:
         if code is None:
             return None
         self._child = None
+        self.desk.ended(code)
         if self.ready and time.monotonic() - self._ready_at >= STEADY_SECONDS:
             self._failures = 0
         delay = min(FIRST_DELAY_SECONDS * 2**self._failures, LONGEST_DELAY_SECONDS)

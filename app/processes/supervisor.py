@@ -7,7 +7,6 @@ import json
 import logging
 import os
 import selectors
-import shutil
 import signal
 import socket
 import time
@@ -18,11 +17,17 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
+from app.control.orders import carried_out
+from app.control.switchboard import Switchboard
 from app.http.access import configured_keys
 from app.keys.audit import Actor, Audit, AuditUnusable, line_of
 from app.processes.design_freeze import DesignMirror, SiteTraffic
+from app.processes.draining import WORKER_GRACE_SECONDS, WRITER_SECONDS, LameDuck, end_all, longest_stop_seconds
+from app.processes.notify import Notifier
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Role
+from app.processes.upkeep import Upkeep
+from app.runtime.board import Board
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
 from app.serving.sockets import address_of, admit_nobody, listen_unix, turn_away
@@ -30,7 +35,7 @@ from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.announced import Announcer
 from kit.child import ending
-from kit.files import mark_of, remove_leftovers, replace_file
+from kit.files import mark_of, remove_leftovers
 
 if TYPE_CHECKING:
     from experiments.catalog.changes import DefinitionChange
@@ -42,14 +47,11 @@ NO_CONSENT_CHOSEN: Final = (
     "nobody has chosen what holds for visitors of whom nothing is said: until then they are counted and no more; write "
     "`privacy: {default_consent: personal}`, measure or none into shop.yaml (docs/privacy.md)"
 )
+ALL_TOPICS: Final = ("state", "phases", "catalogue")
 TICK_SECONDS: Final = 0.25
-WRITER_SECONDS: Final = 1.5  # from SIGTERM to the end of writer and analysis
-WORKER_GRACE_SECONDS: Final = 0.5  # beyond the drain, for closing what a worker holds
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 ANALYSIS_NICENESS: Final = 10
 TRAINER_NICENESS: Final = 15
-SWEEP_SECONDS: Final = 60.0
-OLDEST_UPLOAD_SECONDS: Final = 300.0  # well beyond the deadlines of an upload and of its reading
 FIRST_TRAINING_SECONDS: Final = 20.0  # after the start, so that a start is quick
 TRAINING_LOOK_SECONDS: Final = 60.0  # between looks at when the last training was
 
@@ -66,40 +68,48 @@ class Supervisor:
         directory: DataDirectory,
         listener: socket.socket,
         announcer: Announcer = Announcer(),  # noqa: B008 - frozen
+        notifier: Notifier | None = None,
     ) -> None:
         self.settings = settings
         self.announcer = announcer
+        self.notifier = notifier or Notifier()
         self.directory = directory  # claimed already: a second instance must fail before it loads all this
         self.listener = listener
         self.selector = selectors.DefaultSelector()
-        self.ending = False
         self.announced = False
         self.listening = False  # for the first call of the analysis
-        self.sweep_at = 0.0
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; the exit code.
 
-        Raises StoreFailed, DefinitionErrors, DirectoryUnusable, JournalUnusable, KeysInvalid.
+        Raises StoreFailed, DefinitionErrors, DirectoryUnusable, JournalUnusable, KeysInvalid, BoardUnusable.
         """
-        shutil.rmtree(self.directory.metrics, ignore_errors=True)  # counters begin with the service, not with a worker
+        self.board = Board.make(self.settings.workers)
+        self.desk = self.board.desk("supervisor")
+        self.desk.sit_down()
         remove_leftovers(self.directory.uploads)
         self.analysis_listener = listen_unix(self.directory.analysis_socket)
         self.audit = Audit(self.directory.root)
+        self.upkeep = Upkeep(self.directory.uploads, self.audit, self.desk.note)
         self._read_keys()
         self.store = Store(self.settings, self.directory.root)
-        worker = Role("worker", socket_descriptor=self.listener.fileno())
-        self.workers = [ChildProcess(worker) for _ in range(self.settings.workers)]
-        self.writer = ChildProcess(Role("writer"))
-        self.analysis = ChildProcess(Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno()))
-        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS))
-        self.webhooks = [ChildProcess(Role("webhooks", ANALYSIS_NICENESS))] if self.settings.webhook_url else []
+        self.switchboard = Switchboard(self.selector, lambda order: carried_out(self.keeper, self.audit, order))
+        self.lame_duck = LameDuck(self.settings.lame_duck_seconds)
+        worker = Role("worker", 0, self.listener.fileno(), self.lame_duck.told_by, topics=("state", "catalogue"))
+        desk = self.board.desk
+        self.workers = [ChildProcess(worker, each) for each in self.board.desks("worker")]
+        self.writer = ChildProcess(Role("writer"), desk("writer"))
+        analysis = Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno(), topics=ALL_TOPICS)
+        self.analysis = ChildProcess(analysis, desk("analysis"))
+        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS), desk("trainer"))
+        webhooks = Role("webhooks", ANALYSIS_NICENESS)
+        self.webhooks = [ChildProcess(webhooks, desk("webhooks"))] if self.settings.webhook_url else []
         self.traffic = SiteTraffic(self.directory.root)
         self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
         with self._signals():
             try:
                 self._start()
-                while not self.ending:
+                while not self.lame_duck.over:
                     self._step()
                 return 0
             finally:
@@ -152,8 +162,10 @@ class Supervisor:
             sources = FreezeSources(self.traffic, DesignMirror(self.settings))
         now = partial(datetime.now, UTC)
         self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, now, sources)
-        self.keeper.tell = self._note_definitions
+        self.keeper.tell, self.keeper.publish = self._note_definitions, self.switchboard.tell
+        self.keeper.note = self.desk.note
         self.keeper.boot()
+        self.switchboard.listen(self.directory.orders_socket)
         self._report_definitions()
         first.instruct(self._instructions())
         self._listen_for_analysis()
@@ -182,24 +194,35 @@ class Supervisor:
 
     def _step(self) -> None:
         """Wait for something to happen, at most one tick, and see to everything."""
-        for key, _ in self.selector.select(TICK_SECONDS):
+        for key, _ in self.selector.select(self.lame_duck.patience(TICK_SECONDS)):
             key.data()
+        if self.lame_duck.begun and self.notifier.stopping():
+            logger.info("the service ends: within %g s at the latest", longest_stop_seconds(self.settings))
         self._reap()
         self._start_due()
         self.store.watch()
-        if time.monotonic() >= self.sweep_at:  # what killed workers left of uploads
-            remove_leftovers(self.directory.uploads, OLDEST_UPLOAD_SECONDS)
-            self.sweep_at = time.monotonic() + SWEEP_SECONDS
         if self.keeper.poll():
             self._report_definitions()
-        self.audit.catch_up()
+        self.upkeep.look()
+        self.switchboard.watch()
         if self.key_list is not None and self.key_list.poll():
             self._report_keys(self.key_list.problems)
+            self.upkeep.told("keys", self.key_list.not_kept)
+        self.notifier.look(self._causes, healthy=True)
+
+    def _causes(self) -> Sequence[str]:
+        """What is not as it should be, by what the supervisor itself sees and by the board."""
+        keys = self.key_list is not None and self.key_list.problems
+        own = {"definitions_invalid": self.keeper.errors, "keys_invalid": keys, self.store.cause: self.store.cause}
+        told = [cause for cause, holds in own.items() if cause and holds]
+        return tuple(dict.fromkeys([*told, *(each.code for each in self.board.causes())]))
 
     def _launch(self, child: ChildProcess) -> None:
         child.start()
         assert child.ready_descriptor is not None
         self.selector.register(child.ready_descriptor, selectors.EVENT_READ, lambda: self._hear(child))
+        if child.line is not None:
+            self.switchboard.connect(child.line, child.role.topics)
 
     def _relaunch(self, child: ChildProcess) -> None:
         self._launch(child)
@@ -264,7 +287,7 @@ class Supervisor:
         address = address_of(self.listener)
         port = self.listener.getsockname()[1]
         told = json.dumps({"pid": os.getpid(), "url": address, "port": port})
-        replace_file(self.directory.address_file, told.encode(), durable=False)
+        self.upkeep.put(self.directory.address_file, told.encode())
         if self.keys.generated is not None:  # shown once, on the start that made them; never logged
             print(f"publishable key {self.keys.generated.publishable}")
             print(f"secret key      {self.keys.generated.secret}")
@@ -274,6 +297,7 @@ class Supervisor:
         if self.settings.dashboard == "on":
             self._invite(self.settings.public_url or address)
         self.announcer.say("ready", address=address)
+        self.notifier.ready(self._causes)
 
     def _invite(self, address: str) -> None:
         """Say where the first admin signs in, while there is nobody; never logged. Nothing of the service waits for it.
@@ -301,23 +325,21 @@ class Supervisor:
 
     def _stop(self) -> None:
         """End the tree: workers drain, then the writer writes what is left, then the store."""
+        self.lame_duck.tell()
+        self.notifier.stopping()
         admit_nobody(self.listener)
         self.listener.close()
-        deadline = time.monotonic() + self.settings.drain_seconds + WORKER_GRACE_SECONDS
-        self._end(self.workers, deadline)
+        end_all(self.workers, self.settings.drain_seconds + WORKER_GRACE_SECONDS)
+        self.switchboard.close()
         self.analysis_listener.close()
         self.traffic.close()
-        self._end([self.writer, self.analysis, self.trainer, *self.webhooks], time.monotonic() + WRITER_SECONDS)
+        end_all([self.writer, self.analysis, self.trainer, *self.webhooks], WRITER_SECONDS)
         self.store.stop()
         self.directory.analysis_socket.unlink(missing_ok=True)
-        self.directory.address_file.unlink(missing_ok=True)
+        self.directory.orders_socket.unlink(missing_ok=True)
+        self.upkeep.forget(self.directory.address_file)
         self.selector.close()
-
-    def _end(self, children: list[ChildProcess], deadline: float) -> None:
-        for child in children:
-            child.send(signal.SIGTERM)
-        for child in children:
-            child.wait(deadline)
+        self.lame_duck.close()
 
     @contextlib.contextmanager
     def _signals(self) -> Generator[None]:
@@ -341,7 +363,7 @@ class Supervisor:
             theirs.close()
 
     def _end_on_signal(self, number: int, frame: FrameType | None) -> None:
-        self.ending = True
+        self.lame_duck.signal(serving=self.announced)
 
 
 async def forget_erased(settings: Settings) -> None:

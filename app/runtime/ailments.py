@@ -10,6 +10,7 @@ from events.causes import StoreCause
 OwnCause = Literal[
     "definitions_invalid",
     "data_damaged",
+    "copy_torn",
     "consent_not_chosen",
     "model_refused",
     "store_salvaged",
@@ -17,10 +18,14 @@ OwnCause = Literal[
     "message_conflicts",
     "history_failures",
     "audit_not_kept",
+    "catalogue_not_kept",
+    "files_not_kept",
+    "definitions_missing",
     "keys_invalid",
     "key_expires",
     "proxies_not_trusted",
     "cookie_domain",
+    "connections_exhausted",
 ]
 AilmentCode: TypeAlias = StoreCause | OwnCause
 
@@ -85,9 +90,17 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
         "The program of the event store is not installed.",
         "install Valkey or Redis as README.md says, or name an external store in RESONATE_REDIS_URL",
     ),
-    "store_login_refused": ("The external store refuses the password or the rights of this service.", OF_EXTERNAL),
+    "store_login_refused": (
+        "The external store refuses this service's password, rights or certificate, or its own certificate does not "
+        "stand for its address.",
+        "the log of the service has the reason; look at the log of the external store, and at RESONATE_REDIS_URL",
+    ),
     "store_read_only": ("The external store can only be read, as a replica can.", OF_EXTERNAL),
-    "store_cluster_down": ("The cluster of the external store is not whole.", OF_EXTERNAL),
+    "store_cluster_down": ("The cluster of the external store is not whole, or moves slots.", OF_EXTERNAL),
+    "store_replicas_short": (
+        "Fewer replicas than RESONATE_STORE_REPLICAS have the newest events: events are refused meanwhile.",
+        "look at the replicas of the external store and at its log; it goes on by itself when they follow again",
+    ),
     "store_refused": (
         "The event store is set up so that it would lose events, so it is not used.",
         "the log of the service says what would be right",
@@ -113,11 +126,11 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     ),
     "log_behind": ("The event log is behind what was received.", BY_ITSELF),
     "disk_low": (
-        "Little of a disk is free: events of pages are refused, and when less is left those of backends too.",
+        "Little of a disk is free: below its floor events of pages are refused, and below a quarter of it all events.",
         "make room on the disk of the data directory; RESONATE_DISK_FLOOR_MB is how much shall stay free",
     ),
     "store_memory_high": (
-        "The memory of the event store is nearly full: events of pages are refused, those of backends are not.",
+        "The memory of the event store is nearly full: from 80 % on events of pages are refused.",
         "see whether the writer runs and its disk is quick enough; else raise RESONATE_STORE_MEMORY_MB",
     ),
     "definitions_invalid": (
@@ -127,6 +140,10 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     "data_damaged": (
         "A part of the event log cannot be read: results that need it are refused rather than wrong.",
         "put the part back from a backup; else resonate verify --set-aside NAME goes on without it (docs/log.md)",
+    ),
+    "copy_torn": (
+        "The event store names parts that the log lacks, as the two are of different moments: results are refused.",
+        "restore a backup made by resonate backup (docs/backup.md); what else there is stands behind the code",
     ),
     "consent_not_chosen": (
         "Nobody has said what may be known of visitors who were not asked, so only a count by visitor is kept.",
@@ -157,6 +174,20 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
         "The audit cannot be written: what needs a line there is refused.",
         "make room on the disk of the data directory, and let the user of the service write its folder audit",
     ),
+    "catalogue_not_kept": (
+        "Definitions or orders are in force that the disk does not hold: a restart may forget what was told last.",
+        "make room on the disk of the data directory, or let the user of the service write its folder catalogue; it is "
+        "tried each second",
+    ),
+    "files_not_kept": (
+        "Files that the running service writes for commands and workers cannot be written.",
+        "make room on the disk of the data directory, or let the user of the service write there; the log says what "
+        "failed, and it is tried again by itself",
+    ),
+    "definitions_missing": (
+        "Experiments run or are paused and their files are gone: they are still served.",
+        "put the files back, or end each of them with resonate stop KEY",
+    ),
     "keys_invalid": (
         "The file of keys has a mistake: the keys that were good before are in force.",
         "mend what the list below says",
@@ -168,6 +199,10 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     "proxies_not_trusted": (
         "A proxy forwards requests and is not trusted: all visitors look like one network and share one limit.",
         "set RESONATE_TRUSTED_PROXIES to its address",
+    ),
+    "connections_exhausted": (
+        "All connections that a worker may keep open are in use, and none of them is idle: further ones are refused.",
+        "see who opens them; RESONATE_MAX_CONNECTIONS and the limit of open files (docs/probes.md) say how many may be",
     ),
     "cookie_domain": (
         "Pages are reached by a host that is no part of cookie_domain, so each host has visitors of its own.",

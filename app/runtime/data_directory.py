@@ -18,6 +18,7 @@ logger = logging.getLogger("resonate.supervisor")
 
 
 LARGEST_FLOOR: Final = 0.05  # of a disk
+PID_BYTES: Final = 24  # always as many, so that a full disk takes it in place of another
 ALLOW_GROUP: Final = "; RESONATE_DATA_GROUP=1 lets its group read"
 
 
@@ -51,14 +52,14 @@ class DataDirectory:
         return socket_place(self.run / "analysis.sock")
 
     @property
+    def orders_socket(self) -> Path:
+        """Where the supervisor hears the orders of commands."""
+        return socket_place(self.run / "orders.sock")
+
+    @property
     def address_file(self) -> Path:
         """Holds the address of the running service, for the commands that speak to it."""
         return self.run / "address"
-
-    @property
-    def degraded_file(self) -> Path:
-        """Holds what the analysis found damaged: `{"causes": [...]}`; absent when all is well."""
-        return self.run / "degraded.json"
 
     @property
     def log_ins_file(self) -> Path:
@@ -86,11 +87,6 @@ class DataDirectory:
         return self.root / "people.json"
 
     @property
-    def metrics(self) -> Path:
-        """The counters of this run's workers."""
-        return self.run / "metrics"
-
-    @property
     def uploads(self) -> Path:
         """What is being uploaded; the supervisor sweeps what a killed worker left."""
         return self.run / "uploads"
@@ -107,6 +103,15 @@ class DataDirectory:
                 floor = min(floor_bytes, LARGEST_FLOOR * disk.f_blocks * disk.f_frsize)
                 free = min(free, disk.f_bavail * disk.f_frsize / floor if floor else math.inf)
         return free
+
+    def free_share(self) -> float:
+        """How much is free of the fuller one of the disks of the directory and of the store."""
+        shares = [1.0]
+        for folder in (self.root, self.root / "store"):
+            with contextlib.suppress(FileNotFoundError):
+                disk = os.statvfs(folder)
+                shares.append(disk.f_bavail / disk.f_blocks if disk.f_blocks else 1.0)
+        return min(shares)
 
     def room(self) -> tuple[int, int]:
         """Bytes that are free on the disk of the directory, and that the disk has."""
@@ -147,14 +152,19 @@ class DataDirectory:
             raise DirectoryInUse(
                 f"data directory in use by pid {owner}: {self.root} belongs to another running service"
             )
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        with contextlib.suppress(OSError):  # a full disk keeps who had it before: the lock is what counts
+            os.pwrite(descriptor, f"{os.getpid()}\n".ljust(PID_BYTES).encode(), 0)
         return descriptor
 
 
 async def store_connection(settings: Settings) -> Connection:
-    """A connection to the external store, else to the embedded one of the data directory."""
+    """A connection to the external store, else to the embedded one of the data directory.
+
+    One that may not be used is as good as away: whoever serves goes on without it, and it may be mended.
+    """
     if settings.redis_url is not None:
-        return await connect(settings.redis_url, shards=settings.shards)
+        return await connect(
+            settings.redis_url, shards=settings.shards, replicas=settings.store_replicas, refuses=False
+        )
     store = EmbeddedStore(settings.data)
-    return await connect(None, store.socket, shards=settings.shards, data=settings.data)
+    return await connect(None, store.socket, shards=settings.shards, data=settings.data, refuses=False)

@@ -1,4 +1,4 @@
-"""Every `RESONATE_*` variable: how the process runs. Which experiments exist is the catalogue's business."""
+"""Every setting: how the process runs. Which experiments exist is the catalogue's business."""
 
 import base64
 import binascii
@@ -8,17 +8,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
+from app.runtime.sources import GivenValue, SettingNames, shown_sources, strangers, told_settings
 from app.runtime.webhook_addresses import Receiver, each_a_receiver, receiver
-from kit.suggestions import did_you_mean
+from events.store.address import AddressRefused, store_address
 
-PREFIX: Final = "RESONATE_"
-STORE_SCHEMES: Final = ("redis://", "rediss://", "redis+cluster://", "rediss+cluster://", "unix://")
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
 HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 KEY_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -41,7 +51,7 @@ NO_COUNTRY: Final = (
 
 
 class SettingsError(Exception):
-    """Values of the environment that cannot be used; one line each, all at once."""
+    """Settings that cannot be used; one line each, all at once."""
 
     def __init__(self, problems: list[str]) -> None:
         super().__init__("\n".join(problems))
@@ -115,12 +125,20 @@ def _each_a_token_key(texts: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _networks(value: Any) -> Any:
-    return [ip_network(part, strict=False) for part in _parts(value)] if isinstance(value, str) else value
+    parts = _parts(value)
+    return (
+        [ip_network(each, strict=False) if isinstance(each, str) else each for each in parts]
+        if isinstance(parts, list)
+        else value
+    )
 
 
 def _a_store(url: str | None) -> str | None:
-    if url is not None and not url.startswith(STORE_SCHEMES):
-        raise ValueError(f"it must start with one of {', '.join(STORE_SCHEMES)}")
+    if url is not None:
+        try:
+            store_address(url)
+        except AddressRefused as refused:
+            raise ValueError(str(refused)) from None
     return url
 
 
@@ -153,15 +171,15 @@ def _default_workers() -> int:
     return max(1, (os.cpu_count() or 1) - 1)
 
 
-Texts = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_parts)]
+Texts = Annotated[tuple[str, ...], BeforeValidator(_parts)]
 Folder = Annotated[Path, AfterValidator(_named_in_utf_8)]
 Keys = Annotated[Texts, AfterValidator(_each_a_key)]
 
 
-class Settings(BaseSettings):
-    """How the service runs. Reading the environment is an act of the entry points: `load_settings`."""
+class Settings(BaseModel):
+    """How the service runs. Reading environment and file is an act of the entry points: `load_settings`."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", env_ignore_empty=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     host: str = Field("127.0.0.1", min_length=1, description="Address to listen on; `0.0.0.0` for every interface.")
     port: int = Field(8000, ge=0, le=65535, description="Port to listen on; `0` takes a free one.")
@@ -177,6 +195,9 @@ class Settings(BaseSettings):
     )
     redis_url: Annotated[str | None, AfterValidator(_a_store)] = Field(
         None, description="An external Redis or Valkey; without it the embedded store is started."
+    )
+    store_replicas: int = Field(
+        0, ge=0, le=100, description="Replicas of an external store that must have an event before it is acknowledged."
     )
     publishable_keys: Keys = Field(
         (), description="Keys of pages, or their `sha256:` digests; `KEY@https://a.example|…` names its origins."
@@ -197,7 +218,7 @@ class Settings(BaseSettings):
         False,
         description="`1` stores GrowthBook's `Feature Evaluated`, which no metric reads and which come by the crowd.",
     )
-    trusted_proxies: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+    trusted_proxies: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = Field(
         (), description="Addresses or networks whose `X-Forwarded-…` or `Forwarded` is believed."
     )
     country_header: Annotated[str | None, AfterValidator(_a_header)] = Field(
@@ -241,6 +262,12 @@ class Settings(BaseSettings):
     analysis_memory_mb: int = Field(2048, ge=128, description="Memory of the readout engine; beyond it spills to disk.")
     analysis_timeout_seconds: float = Field(60.0, gt=0, le=3600, description="Longest readout or export page.")
     drain_seconds: float = Field(7.0, ge=0, le=300, description="Longest wait for open requests after SIGTERM.")
+    lame_duck_seconds: float = Field(
+        0.0, ge=0, le=300, description="After SIGTERM probes hear 503 for so long, while all else is served as before."
+    )
+    keep_alive_seconds: int = Field(
+        65, ge=1, le=3600, description="How long a connection that was answered is kept for the next request."
+    )
     training_hours: float = Field(
         24.0, ge=0, allow_inf_nan=False, description="Hours between trainings of recommendations; `0` is never."
     )
@@ -252,17 +279,32 @@ class Settings(BaseSettings):
     webhook_secret: str | None = Field(
         None, min_length=16, description="Signs what they are sent: `X-Resonate-Signature` is its HMAC-SHA256 in hex."
     )
-    webhook_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+    webhook_networks: Annotated[tuple[Network, ...], BeforeValidator(_networks)] = Field(
         (), description="Addresses or networks beside the internet that a name in `RESONATE_WEBHOOK_URL` may lead to."
     )
     dashboard: Switch = Field("on", description="`off`: there are no pages, and their addresses answer 404.")
     log_level: LogLevel = Field("info", description="Least severe messages that are written.")
     log_format: LogFormat = Field("json", description="`json`: one object a line; `text`: for people.")
 
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        field = info.field_name
+        if isinstance(value, bool) and field is not None and cls.model_fields[field].annotation is not bool:
+            raise ValueError("it cannot be true or false")
+        return value
+
     @field_validator("dashboard", "log_level", "log_format", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.lower() if isinstance(value, str) else value
+
+    @field_validator("store_replicas")
+    @classmethod
+    def _of_an_external_store(cls, replicas: int, info: ValidationInfo) -> int:
+        if replicas and info.data.get("redis_url") is None:
+            raise ValueError("the embedded store has no replicas; name a store of your own in RESONATE_REDIS_URL")
+        return replicas
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -299,35 +341,45 @@ class Settings(BaseSettings):
         return tuple(map(token_key, self.user_token_keys))
 
 
-def load_settings(environment: Mapping[str, str], **given: Any) -> Settings:
-    """The settings of the environment, `given` values (of the command line) before them.
+SEVERAL: Final = {name for name, field in Settings.model_fields.items() if field.default == ()}
+KNOWN: Final = SettingNames(tuple(Settings.model_fields), SECRET_FIELDS, SECRET_FIELDS & SEVERAL)
 
-    Raises SettingsError: a line for each variable that has a bad value, saying what would be right.
+
+def load_settings(environment: Mapping[str, str], **options: Any) -> Settings:
+    """The settings by a command's `options`, else by the environment, else by the file that it names.
+
+    Raises SettingsError: a line for each one that cannot be used, saying what would be right.
     """
-    fields = {variable(field): field for field in Settings.model_fields}
-    told = {fields[name]: value for name, value in environment.items() if name in fields and value}
-    try:
-        return Settings.model_validate({**told, **given})
-    except ValidationError as error:
-        problems: list[str] = []
-        for details in error.errors(include_url=False):
-            field = str(details["loc"][0])
-            message = details["msg"].removeprefix("Value error, ").replace("Input should", "it should")
-            shown = "" if field in SECRET_FIELDS else f" (it is {str(details['input'])[:80]!r})"
-            info = Settings.model_fields.get(field)
-            meaning = f"{(info.description or '').rstrip('.')}." if info else ""
-            problems.append(f"{variable(field)}: {message}{shown}. {meaning}")
-        raise SettingsError(problems) from None
+    return _loaded(environment, options)[0]
+
+
+def settings_in_force(environment: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Each setting with its value, a secret as `…`, and from where it is. Raises SettingsError."""
+    settings, told = _loaded(environment, {})
+    return shown_sources(KNOWN, told, settings.model_dump(mode="json").items())
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """A warning for each `RESONATE_*` variable that means nothing, with the name that was probably meant."""
-    known = {variable(name) for name in Settings.model_fields}
-    strays = sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-    otherwise = ", it is not read; docs/settings.md lists those that are"
-    return [f"{name} is not a setting{did_you_mean(name, sorted(known), otherwise)}" for name in strays]
+    return strangers(KNOWN, environment)
 
 
-def variable(field: str) -> str:
-    """The environment's name of a field."""
-    return PREFIX + field.upper()
+def _loaded(environment: Mapping[str, str], options: Mapping[str, Any]) -> tuple[Settings, Mapping[str, GivenValue]]:
+    told, problems = told_settings(KNOWN, environment, options)
+    try:
+        settings = Settings.model_validate({name: each.value for name, each in told.items()})
+    except ValidationError as error:
+        problems += [_problem(told, details) for details in error.errors(include_url=False)]
+    else:
+        if not problems:
+            return settings, told
+    raise SettingsError(problems)
+
+
+def _problem(told: Mapping[str, GivenValue], details: "ErrorDetails") -> str:
+    """A value that cannot be used, in words: who told it, what is wrong, what would be right."""
+    field = str(details["loc"][0])
+    message = details["msg"].removeprefix("Value error, ").replace("Input should", "it should")
+    shown = "" if field in SECRET_FIELDS else f" (it is {str(details['input'])[:80]!r})"
+    meaning = (Settings.model_fields[field].description or "").rstrip(".")
+    return f"{told[field].label}: {message}{shown}. {meaning}."

@@ -1,9 +1,8 @@
-"""Counters that are right across workers: each worker adds to a mapped file of doubles, any worker sums all files."""
+"""Counters that are right across workers: each adds to doubles of its own on the board, and any of them sums all."""
 
 import contextlib
 import hashlib
 import mmap
-import os
 import time
 from bisect import bisect_left
 from collections import deque
@@ -13,6 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
+from app.runtime.board import Desk
 from events.scrubbing import LABELS
 
 STATUSES: Final = (200, 201, 202, 204, 304, 400, 401, 403, 404, 405, 406, 408, 409, 413, 414, 415, 422, 429, 500, 503)
@@ -37,57 +37,49 @@ GROWING_SECONDS: Final = 60.0
 RATE_SECONDS: Final = 10.0  # between two looks
 RATE_LOOKS: Final = 30
 OTHER_ROUTE: Final = "other"
-DOUBLE_BYTES: Final = 8
 
 Name = tuple[str, ...]  # of one counter: what is counted, and its labels
 
 
 class Counters:
-    """Named doubles of this worker in a mapped file, beside those of the other workers of the run.
+    """Named doubles of this worker on the board, beside those of the other workers.
 
-    A file bears a digest of its `names`, so that workers of one release alone are summed. A worker that dies leaves its
-    file, so that sums never go back; the supervisor clears the folder before it starts any worker. Every block of a
-    file is there from the start: a page that a full disk cannot hold would end the worker with SIGBUS.
+    Whoever follows a worker that died goes on with its numbers, so that sums never go back. The first double is a sum
+    over the names: what a worker of another release counted begins anew, and is added to nobody's.
     """
 
-    def __init__(self, folder: Path, names: Sequence[Name]) -> None:
+    def __init__(self, desk: Desk, names: Sequence[Name]) -> None:
         self.place = {name: place for place, name in enumerate(names)}
-        self._folder = folder
-        self._bytes = len(names) * DOUBLE_BYTES
-        self._ending = f".{hashlib.sha256(repr(names).encode()).hexdigest()[:8]}.counters"
-        folder.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(folder / f"{os.getpid()}{self._ending}", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            there = os.fstat(descriptor).st_size
-            os.pwrite(descriptor, bytes(self._bytes - there), there)  # macOS has no posix_fallocate
-            self._map = mmap.mmap(descriptor, self._bytes)
-        finally:
-            os.close(descriptor)
-        self.values = memoryview(self._map).cast("d")
+        self.desk = desk
+        self._names = float(int.from_bytes(hashlib.sha256(repr(names).encode()).digest()[:6]) or 1)
+        own = desk.board.counters(desk.number)
+        if len(names) >= len(own):
+            raise ValueError(f"{len(names)} counters are more than the {len(own) - 1} of a worker: raise COUNTERS")
+        if own[0] != self._names:
+            own[0] = 0.0  # not added to anything while it is emptied
+            own[1:] = memoryview(bytes(own[1:].nbytes)).cast("d")
+            own[0] = self._names
+        self.values = own[1 : 1 + len(names)]
 
-    def workers(self) -> Iterator[tuple[str, "memoryview[float]"]]:
-        """The process and the values of each worker of this run."""
-        for path in sorted(self._folder.glob(f"*{self._ending}")):
-            data = path.read_bytes()
-            if len(data) == self._bytes:
-                yield path.name.removesuffix(self._ending), memoryview(data).cast("d")
+    def workers(self) -> Iterator["memoryview[float]"]:
+        """The values of each worker that counts by these names."""
+        board = self.desk.board
+        for number in range(board.workers):
+            counted = board.counters(number)
+            if counted[0] == self._names:
+                yield counted[1 : 1 + len(self.place)]
 
     def total(self, name: Name) -> float:
         """The sum of one counter over all workers."""
         place = self.place[name]
-        return sum(values[place] for _, values in self.workers())
+        return sum(values[place] for values in self.workers())
 
     def totals(self) -> dict[Name, float]:
         """The sum over all workers by name."""
         sums = [0.0] * len(self.place)
-        for _, values in self.workers():
+        for values in self.workers():
             sums = [total + value for total, value in zip(sums, values, strict=True)]
         return dict(zip(self.place, sums, strict=True))
-
-    def close(self) -> None:
-        """Unmaps the file and leaves it, so that what was counted stays counted."""
-        self.values.release()
-        self._map.close()
 
 
 class Rate:
@@ -115,7 +107,7 @@ class Rate:
 class Telemetry:
     """What this worker counted, and the sum over all workers of the tree."""
 
-    def __init__(self, folder: Path, routes: Sequence[str]) -> None:
+    def __init__(self, desk: Desk, routes: Sequence[str]) -> None:
         self.routes = (*routes, OTHER_ROUTE)
         names: list[Name] = [
             *(("requests", route, str(status)) for route in self.routes for status in (*STATUSES, "other")),
@@ -127,7 +119,7 @@ class Telemetry:
             *((kind, trouble) for trouble in TROUBLES for kind in ("trouble", "trouble at")),
             *((kind, strategy) for strategy in STRATEGIES for kind in ("lists", "fallbacks", "items")),
         ]
-        self.counters = Counters(folder, names)
+        self.counters = Counters(desk, names)
         place = self.counters.place
         self._values = self.counters.values
         self._exposures = {outcome: place["exposures", outcome] for outcome in EXPOSURE_OUTCOMES}
@@ -164,7 +156,7 @@ class Telemetry:
     def went_wrong(self, trouble: str, count: int = 1) -> None:
         """One of TROUBLES came up: the store refused a write, a flush, …"""
         self._values[self.counters.place["trouble", trouble]] += count
-        self._values[self.counters.place["trouble at", trouble]] = time.time()
+        self._values[self.counters.place["trouble at", trouble]] = time.monotonic()
 
     def recommended(self, strategy: str, fell_back: bool, items: int) -> None:
         """One list was given, by one of STRATEGIES or what served in its place."""
@@ -174,14 +166,10 @@ class Telemetry:
         self._values[start + 2] += items
 
     def growing(self, now_seconds: float, within_seconds: float = GROWING_SECONDS) -> set[str]:
-        """Those of TROUBLES that came up in any worker lately."""
-        workers = [values for _, values in self.counters.workers()]
-        place = self.counters.place
-        return {
-            trouble
-            for trouble in TROUBLES
-            if any(now_seconds - values[place["trouble at", trouble]] < within_seconds for values in workers)
-        }
+        """Those of TROUBLES that came up in any worker lately; `now_seconds` are of the monotonic clock."""
+        workers, place = [*self.counters.workers()], self.counters.place
+        latest = {trouble: max(each[place["trouble at", trouble]] for each in workers) for trouble in TROUBLES}
+        return {trouble for trouble, at in latest.items() if at and now_seconds - at < within_seconds}
 
     def recommendations(self) -> dict[str, dict[str, Any]]:
         """Over all workers since the start: requests, fallbacks, items and the fallback rate of each strategy."""
@@ -193,9 +181,9 @@ class Telemetry:
             told[strategy] = {"requests": requests, "fallbacks": fallbacks, "items": items, "fallback_rate": rate}
         return told
 
-    def resident(self) -> Iterator[tuple[str, int]]:
+    def resident(self) -> Iterator[tuple[int, int]]:
         """Each worker that lives, by its process, with the bytes of memory that it holds."""
-        for pid, _ in self.counters.workers():
+        for pid in filter(None, (desk.pid for desk in self.counters.desk.board.desks("worker"))):
             with contextlib.suppress(OSError, IndexError):  # one that has ended, or a system without /proc
                 pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
                 if pages:  # else it ends at this moment
@@ -259,7 +247,3 @@ class Telemetry:
                     yield f'{name}_bucket{{route="{route}",le="{bound}"}} {count:.0f}'
                 yield f'{name}_sum{{route="{route}"}} {totals["seconds", route, "sum"]:.6f}'
                 yield f'{name}_count{{route="{route}"}} {running[-1]:.0f}'
-
-    def close(self) -> None:
-        """Unmaps the file and leaves it."""
-        self.counters.close()

@@ -1,9 +1,14 @@
 """Where a request ends and whom it is for, and what stands for one that is there whole."""
 
 import asyncio
+import re
 from functools import lru_cache
 from typing import Any, Final
 
+MAX_HEADER_BYTES: Final = 16 * 1024
+MAX_URL_BYTES: Final = 8 * 1024
+Fault = tuple[int, str, str]  # status, code, detail
+HEADERS_TOO_LARGE: Final[Fault] = (431, "headers_too_large", "the headers are larger than 16 kB")
 ADDRESSES_KNOWN: Final = 512
 DECISIVE: Final = frozenset({b"host", b"transfer-encoding", b"expect"})  # who a request is for, and where it ends
 LAST: Final = (b"connection", b"close")
@@ -19,6 +24,16 @@ def plain_address(url: bytes) -> tuple[str, bytes, bytes] | None:
     return path.decode("latin-1"), path, query
 
 
+HOST: Final = re.compile(rb"(?:\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._~!$&'()*+;=%-]*)(?::[0-9]*)?")
+HOSTS_KNOWN: Final = 64
+
+
+@lru_cache(HOSTS_KNOWN)
+def is_host(value: bytes) -> bool:
+    """Whether this names one host, perhaps with its port (RFC 9110, 7.2, without the comma, which joins two)."""
+    return HOST.fullmatch(value.strip()) is not None
+
+
 def framing_fault(version: str, hosts: int, codings: tuple[bytes, ...]) -> str | None:
     """Why two readers could differ in where this request ends or whom it is for; None where they cannot.
 
@@ -27,10 +42,18 @@ def framing_fault(version: str, hosts: int, codings: tuple[bytes, ...]) -> str |
     if version not in ("1.0", "1.1"):
         return f"HTTP/{version} is not spoken here, HTTP/1.1 is"
     if hosts > 1 or (hosts == 0 and version == "1.1"):
-        return "a request names its Host exactly once"
+        return "a request names its Host exactly once, as host or host:port"
     if codings and (version == "1.0" or codings != (b"chunked",)):
         return "the only Transfer-Encoding that is understood is `chunked`, in HTTP/1.1"
     return None
+
+
+def size_fault(url: bytes, headers: list[tuple[bytes, bytes]]) -> Fault | None:
+    """The refusal of a head over its limits; None for one within them."""
+    if len(url) > MAX_URL_BYTES:
+        return 414, "address_too_long", "the address is longer than 8 kB"
+    too_large = sum(len(name) + len(value) + 4 for name, value in headers) > MAX_HEADER_BYTES
+    return HEADERS_TOO_LARGE if too_large else None
 
 
 def unchunked(cycle: Any) -> None:

@@ -2,50 +2,38 @@
 
 import asyncio
 import logging
-import math
-from collections.abc import Callable, Sized
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, cast
 
 import httptools
-from uvicorn.protocols.http.flow_control import FlowControl
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
-from app.http.deadlines import RECEIPT_SECONDS, Deadlines, Queue
-from app.http.errors import Problem, refusal
 from app.http.exchange import REFUSED, Awaited, head_lines
-from app.limits.connections import OpenConnections
-from app.limits.networks import UNKNOWN
-from app.serving.framing import CLOSE, DECISIVE, LAST, WholeCycle, framing_fault, plain_address, unchunked
+from app.serving.bounded import BoundedProtocol
+from app.serving.framing import (
+    CLOSE,
+    DECISIVE,
+    HEADERS_TOO_LARGE,
+    LAST,
+    MAX_HEADER_BYTES,
+    WholeCycle,
+    framing_fault,
+    is_host,
+    plain_address,
+    unchunked,
+)  # fmt: skip
 from app.serving.streaming import BEAT_SECONDS, StreamConnection
 
 logger = logging.getLogger(__name__)
 
-MAX_HEADER_BYTES: Final = 16 * 1024
-MAX_URL_BYTES: Final = 8 * 1024
 SMALL_READ: Final = 8 * 1024  # a request that came in one read of this size cannot break a limit
 REST_SECONDS: Final = 0.1
 SHORT_METHODS: Final = (b"POST", b"GET")
-LARGE_HEADERS: Final = "the headers are larger than 16 kB"
 
 
-class PipelineFlow(FlowControl):
-    """Reads nothing while requests of the connection are queued, or its answers wait to be read.
-
-    uvicorn reads on after each answer, and a read may hold thousands of requests: its queue would grow without end.
-    """
-
-    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
-        super().__init__(transport)
-        self._pipeline = pipeline
-
-    def resume_reading(self) -> None:
-        if not self._pipeline and not self.write_paused:
-            super().resume_reading()
-
-
-class ReceiptProtocol(HttpToolsProtocol):
-    """Closes connections whose request head is not there 5 s after its first byte, or which never send one.
+class ReceiptProtocol(BoundedProtocol):
+    """Reads requests of a connection and writes their answers.
 
     The body's own deadline is the application's (`app.http.body`): it answers 408 in the caller's dialect. A request
     that came in one piece takes a short way, where the application offers one (`answer_whole`): no scope to receive
@@ -55,9 +43,6 @@ class ReceiptProtocol(HttpToolsProtocol):
     it had not, a refusal waits for the answers before it, nothing behind it or behind a last request is read.
     """
 
-    heads: Queue  # of connections that have sent nothing yet, or a part of a head
-    idle: Queue  # of connections that are kept after an answer, until the next head begins
-    head_bytes: int = 0  # of an unfinished head, or of what stands between a body's chunks, in the reads that it filled
     came: bool = False  # in this read, a head to its end or a part of a body
     in_head: bool = False
     hosts: int = 0  # Host headers of this head
@@ -65,24 +50,12 @@ class ReceiptProtocol(HttpToolsProtocol):
     trailer_bytes: int = 0
     again: bytes = b""  # a head that asked for an upgrade, without what asked: it is to be read again
     large_read: bool = False
-    refused: bool = False
-    last_word: bytes = b""  # a refusal that waits for the answers before it
     answer_whole: Any = None
-    network: str | None = UNKNOWN  # that it counts for; None for one too many
-    reads: int = 0  # how often the other end took what waited to be sent
-    undecided: bool = False  # a head is there that may take the short way, if its body comes in the same read
-    unfinished: bool = False  # the application was asked, and the rest of the body is still to come
     early_body: bytes = b""
     fixed: dict[str, Any]  # what the scopes of all its requests say
 
-    def __init__(self, *, deadlines: Deadlines, **options: Any) -> None:
-        super().__init__(**options)
-        self.deadlines = deadlines
-        self.crowd: OpenConnections | None = getattr(self.app, "crowd", None)
-
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.flow = PipelineFlow(transport, self.pipeline)
         self.answer_whole = getattr(self.app, "answer_whole", None)
         self.fixed = {
             "type": "http",
@@ -93,20 +66,6 @@ class ReceiptProtocol(HttpToolsProtocol):
             "scheme": self.scheme,
             "root_path": self.root_path,
         }
-        self.hang_up, self.be_late = transport.close, self.give_up  # asked for often: bound once
-        self.heads = self.deadlines.queue(RECEIPT_SECONDS)
-        self.idle = self.deadlines.queue(self.timeout_keep_alive)
-        self.heads[self.be_late] = self.loop.time()
-        if self.crowd is not None:
-            self.network = self.crowd.enter(self.client[0] if self.client else "")
-        self.deadlines.read_by(self.connections, self.limit_concurrency)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self.crowd is not None and self.network is not None:
-            self.crowd.leave(self.network)
-        self.heads.pop(self.be_late, None)
-        self.idle.pop(self.hang_up, None)
-        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self.refused:
@@ -157,12 +116,12 @@ class ReceiptProtocol(HttpToolsProtocol):
         if not self.in_head:  # a trailer: it comes when the request may be under way, so that it cannot steer it
             self.trailer_bytes += len(name) + len(value) + 4
             if self.trailer_bytes > MAX_HEADER_BYTES:
-                self.refuse(431, "headers_too_large", LARGE_HEADERS)
+                self.refuse(*HEADERS_TOO_LARGE)
             return
         name = name.lower()
         if name in DECISIVE:
             if name == b"host":
-                self.hosts += 1
+                self.hosts += 1 if is_host(value) else 2
             elif name == b"expect":
                 self.expect_100_continue = value.lower() == b"100-continue"
             else:
@@ -236,16 +195,6 @@ class ReceiptProtocol(HttpToolsProtocol):
                 self.flow.resume_reading()
             self.idle.pop(self.hang_up, None)
             self.idle[self.hang_up] = self.loop.time()
-
-    def pause_writing(self) -> None:
-        """A client that does not read its answers is not read from either."""
-        super().pause_writing()
-        self.flow.pause_reading()
-
-    def resume_writing(self) -> None:
-        self.reads += 1
-        super().resume_writing()
-        self.flow.resume_reading()
 
     def may_be_short(self) -> bool:
         """A POST or GET to a plain path, with nothing under way before it and no ceremony asked for."""
@@ -346,55 +295,3 @@ class ReceiptProtocol(HttpToolsProtocol):
         self.__dict__["parser"] = None
         StreamConnection(transport, answer.stream, self.deadlines.queue(BEAT_SECONDS), left)
         transport.write(b"%b%b\r\n%b" % (STATUS_LINE[answer.status], head_lines(*answered), answer.body))
-
-    def too_many(self) -> bool:
-        """503 to a connection beyond the limits; True when it was refused."""
-        if self.network is None or len(self.connections) > (self.limit_concurrency or math.inf):
-            if self.network is not None and self.crowd is not None:
-                self.crowd.tell("all callers", len(self.connections))
-            self.refuse(503, "too_many_connections", "too many connections are open; try again in 1 s", retry=1)
-        return self.refused
-
-    def bound_head(self, size: int) -> None:
-        """Ends a head, or what stands between a body's chunks or after it, that goes on without end."""
-        self.head_bytes += size
-        if self.head_bytes > MAX_HEADER_BYTES + MAX_URL_BYTES and not self.head_too_large():
-            self.refuse(431, "headers_too_large", LARGE_HEADERS)
-
-    def head_too_large(self) -> bool:
-        """Refuses a head over its limits; True when it did."""
-        if len(self.url) > MAX_URL_BYTES:
-            self.refuse(414, "address_too_long", "the address is longer than 8 kB")
-        elif sum(len(name) + len(value) + 4 for name, value in self.headers) > MAX_HEADER_BYTES:
-            self.refuse(431, "headers_too_large", LARGE_HEADERS)
-        return self.refused
-
-    def give_up(self) -> None:
-        """408 to a head that stays half-sent; a connection that never spoke is closed without a word."""
-        if self.headers is None:  # pyright: ignore[reportUnnecessaryComparison] - uvicorn declares it so before the first request
-            self.transport.close()
-        else:
-            self.refuse(408, "slow_request", "the request head took longer than 5 s")
-
-    def refuse(self, status: int, code: str, detail: str, retry: int | None = None) -> None:
-        """Answers without the application, after all that was asked before, and closes."""
-        if self.refused:
-            return
-        self.refused = True
-        self.undecided = False
-        if self.transport.is_closing():
-            return
-        word = refusal(Problem(status, code, detail), retry)
-        cycle = self.cycle
-        if self.unfinished and self.pipeline:  # its own request is the last that waits
-            self.pipeline.popleft()
-        elif self.unfinished:  # its own request is under way, or was answered before its body was there
-            if cycle.response_started:
-                word = b""
-            cycle.response_complete = cycle.disconnected = True
-            cycle.message_event.set()
-        if cycle is not None and not cycle.response_complete:  # pyright: ignore[reportUnnecessaryComparison]
-            self.last_word = word
-        else:
-            self.transport.write(word)
-            self.transport.close()

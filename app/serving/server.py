@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import gc
 import logging
+import os
 import socket
 from collections.abc import Callable
 from functools import partial
@@ -21,6 +22,7 @@ logger = logging.getLogger("resonate.worker")
 ACCEPT_SECONDS: Final = 0.2  # after the signal, so that what the kernel has accepted already is served
 IDLE_SECONDS: Final = 1.0  # an idle keep-alive connection may still send a request within this time
 POLL_SECONDS: Final = 0.02
+KEEP_ALIVE_SECONDS: Final = 65
 YOUNG, MIDDLE, OLD = 50_000, 50, 1000  # garbage collection thresholds: p99 of 39 → 6 ms (docs/performance.md)
 
 
@@ -37,7 +39,7 @@ def server_config(app: Callable[..., Any], **options: Any) -> uvicorn.Config:
         "server_header": False,
         "date_header": False,
         "proxy_headers": False,
-        "timeout_keep_alive": 65,
+        "timeout_keep_alive": KEEP_ALIVE_SECONDS,
     }
     return uvicorn.Config(app, **{**settled, **options})
 
@@ -45,16 +47,26 @@ def server_config(app: Callable[..., Any], **options: Any) -> uvicorn.Config:
 class DrainingServer(uvicorn.Server):
     """A server that says when it is ready, and on SIGTERM or SIGINT (however often) finishes open requests.
 
-    `drain_seconds` bounds the wait for open requests.
+    `drain_seconds` bounds the wait for open requests. `ending_descriptor` is a pipe that ends when the service is about
+    to: from then on probes are told so, and nothing else changes (−1: there is none).
     """
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None], drain_seconds: float) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        on_ready: Callable[[], None],
+        drain_seconds: float,
+        ending_descriptor: int = -1,
+    ) -> None:
         super().__init__(config)
         self.on_ready = on_ready
         self.drain_seconds = drain_seconds
+        self._ending_descriptor = ending_descriptor
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then keep what start-up made out of garbage collection's way."""
+        if self._ending_descriptor >= 0:  # before anybody is answered
+            asyncio.get_running_loop().add_reader(self._ending_descriptor, self._tell_probes)
         await super().startup(sockets)
         gc.collect()
         gc.freeze()
@@ -65,8 +77,19 @@ class DrainingServer(uvicorn.Server):
         """A signal asks for the end; a second one asks for nothing more."""
         self.should_exit = True
 
+    def _tell_probes(self) -> None:
+        """Every probe hears from now on that nobody more should be sent here."""
+        if self._ending_descriptor >= 0:
+            asyncio.get_running_loop().remove_reader(self._ending_descriptor)
+            os.close(self._ending_descriptor)
+            self._ending_descriptor = -1
+        drain = getattr(self.config.app, "drain", None)
+        if drain is not None:
+            drain()
+
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End streams, serve what waits, close what is idle, wait for the rest, then end the application."""
+        self._tell_probes()
         streams = getattr(self.config.app, "streams", None)
         if streams is not None:
             streams.close()

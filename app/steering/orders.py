@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from app.analysis.queries import ResultsQuery
+from app.control.line import LineSilent
+from app.control.orders import OrderAnswer, OrderAsked, written_order
 from app.http.errors import Problem, retry_later
 from app.keys.audit import AuditLine, AuditUnusable
 from app.management.audit import unkept
@@ -17,14 +18,11 @@ from app.worker.resources import Resources
 from experiments.catalog.catalog import NoSuchVariant, NothingToShow
 from experiments.catalog.check import start_mistakes
 from experiments.catalog.overrides import (
-    WAITS_FOR_THE_AUDIT,
     ExperimentStopped,
     NothingToOverride,
     NoVariantToShip,
     Order,
-    Override,
     OverrideRefused,
-    order,
 )
 from kit.urls import with_parameter
 
@@ -45,35 +43,43 @@ async def ignored(worker: Resources, asker: str, told: Order) -> str | None:
     return "; ".join(decision["because"][:MOST_MISTAKES]) or f"the decision is {decision['action']}"
 
 
-async def steered(worker: Resources, told: Order, line: AuditLine, against: str | None = None) -> Override:
+async def steered(worker: Resources, told: Order, line: AuditLine, against: str | None = None) -> OrderAnswer:
     """Carries an order out. Pause and stop are done whatever becomes of their line in the audit, which then follows.
 
     A start is checked first, as `resonate check` does. Raises Problem 404 or 409 with nothing done, 503 where what must
-    wait for its line has none.
+    wait for its line has none, or where nobody says what became of it.
     """
-    shipped = {} if told.variant is None else {"variant": told.variant, "ignored": against}
-
-    def tell(before: str, after: str) -> None:
-        kept = replace(line, before={"status": before}, after={"status": after, **shipped})
-        if told.action in WAITS_FOR_THE_AUDIT:
-            worker.audit.write(kept)
-        elif not worker.audit.follow(kept):
-            worker.telemetry.went_wrong("audit_not_kept")
-
-    settings, catalog, now = worker.settings, worker.catalogs.catalog, datetime.now(UTC)
-    if told.action == "start" and told.key in catalog.experiments:
-        mistakes = await asyncio.to_thread(start_mistakes, settings.definitions, settings.data, told.key, now)
-        if mistakes:
-            more = f" (and {len(mistakes) - MOST_MISTAKES} more)" if len(mistakes) > MOST_MISTAKES else ""
-            detail = f"the definition files have mistakes, mend them first: {'; '.join(mistakes[:MOST_MISTAKES])}{more}"
-            raise Problem(409, "check_failed", detail)
+    if told.action == "start":
+        await _checked(worker, told.key)
+    asked = OrderAsked(told.key, told.action, line, told.variant, against)
     try:
-        return await asyncio.to_thread(order, settings.data, catalog, told, now, tell)
+        if worker.line is not None:
+            answer = await worker.line.order(asked)
+        else:
+            data, catalog = worker.settings.data, worker.catalogs.catalog
+            answer = await asyncio.to_thread(written_order, data, catalog, worker.audit, asked)
     except AuditUnusable as error:
         raise unkept(error) from None
+    except LineSilent as silent:
+        raise retry_later(503, "order_not_confirmed", f"{silent}; see its status before it is sent again", 5) from None
     except tuple(_REFUSED) as error:
         status, code = next(said for kind, said in _REFUSED.items() if isinstance(error, kind))
         raise Problem(status, code, str(error)) from None
+    if not answer.noted:
+        worker.telemetry.went_wrong("audit_not_kept")
+    return answer
+
+
+async def _checked(worker: Resources, key: str) -> None:
+    """Raises Problem 409 for a draft whose files have mistakes."""
+    settings, now = worker.settings, datetime.now(UTC)
+    if key not in worker.catalogs.catalog.experiments:
+        return
+    mistakes = await asyncio.to_thread(start_mistakes, settings.definitions, settings.data, key, now)
+    if mistakes:
+        more = f" (and {len(mistakes) - MOST_MISTAKES} more)" if len(mistakes) > MOST_MISTAKES else ""
+        detail = f"the definition files have mistakes, mend them first: {'; '.join(mistakes[:MOST_MISTAKES])}{more}"
+        raise Problem(409, "check_failed", detail)
 
 
 _REFUSED: Final[dict[type[OverrideRefused], tuple[int, str]]] = {

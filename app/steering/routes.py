@@ -94,8 +94,13 @@ async def _ordered(asked: Exchange, worker: Resources, told: Order, reason: str 
     against: str | None = None
     if told.action == "ship":
         against = await ignored(worker, line.actor.name, told)
-    override = await steered(worker, told, line, against)
-    said = {"experiment": told.key, "status": override.status, "ordered_at": override.ordered_at.isoformat()}
+    answer = await steered(worker, told, line, against)
+    said = {
+        "experiment": told.key,
+        "status": answer.status,
+        "ordered_at": answer.ordered_at.isoformat(),
+        "kept": answer.kept,
+    }
     return JSONResponse(said, status_code=202)
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from zoneinfo import ZoneInfo
 
 from app.analysis.client import AnalysisClient
+from app.control.line import Line
 from app.http.access import Grant
 from app.http.address import Addresses
 from app.http.admission import AccessPolicy
@@ -30,9 +31,11 @@ from app.limits.networks import Networks
 from app.limits.pressure import Pressure
 from app.people.file import People
 from app.people.sessions import Sessions
+from app.runtime.board import Desk
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import RATE_SECONDS, Telemetry
+from app.worker.definitions import LiveDefinitions
 from app.worker.intake import IntakeTold
 from app.worker.keys import LiveKeys
 from app.worker.reads import Reads
@@ -72,7 +75,6 @@ NETWORKS_LOOK: Final = "getting the key of today's networks"
 NETWORKS_SECONDS: Final = 10.0
 REFUSALS_SECONDS: Final = 5.0
 USES_SECONDS: Final = 2.0
-BOOKS: Final = "budgets"
 ROOM_SECONDS: Final = 0.5
 AHEAD_SECONDS: Final = (4.0, 4.0, 4.0)  # of the budgets of CPU time, bytes and events
 
@@ -114,7 +116,10 @@ class Resources:
     """The typed state of one worker."""
 
     settings: Settings
+    desk: Desk
     catalogs: CatalogReader
+    definitions: LiveDefinitions
+    line: Line | None
     connection: Connection
     stream: Stream
     access: AccessPolicy
@@ -171,7 +176,7 @@ class Resources:
 
     def catch_up(self) -> None:
         """Takes up newer definitions at once, if there are."""
-        take_up(self.catalogs, self.scrubber, self.consent, self.recognition, self.streams)
+        self.definitions.take_up()
 
     def forget_cookie(self, exchange: Exchange) -> None:
         """Who refuses keeps no cookie: it is deleted, once."""
@@ -228,8 +233,11 @@ class Resources:
 
 
 @contextlib.asynccontextmanager
-async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGenerator[Resources]:
-    """Opens everything a worker needs; `routes` are the names its telemetry counts by.
+async def open_resources(
+    settings: Settings, routes: Sequence[str], desk: Desk, line: Line | None = None
+) -> AsyncGenerator[Resources]:
+    """Opens everything a worker needs; `routes` are the names its telemetry counts by, `desk` its place on the board,
+    `line` its own to the supervisor.
 
     Twice a second newer definitions and a newer model are looked for, and swapped in as a whole.
     """
@@ -238,20 +246,22 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
-        telemetry = stack.enter_context(contextlib.closing(Telemetry(directory.metrics, routes)))
-        books = stack.enter_context(contextlib.closing(Books(directory.metrics / BOOKS)))
+        telemetry, books = Telemetry(desk, routes), Books(desk.board)
         scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
         reads = SharedReads(connection)
         stack.push_async_callback(stream.close)
         stack.push_async_callback(reads.close)
         log_ins = LogIns(connection, reads, directory.log_ins_file, telemetry.went_wrong)
-        users, catalogs = Users(None, log_ins, telemetry.named_user), CatalogReader(settings.data)
+        users, catalogs = (
+            Users(None, log_ins, telemetry.named_user),
+            CatalogReader(settings.data, {} if line is None else line.first()),
+        )
         keys = LiveKeys(settings, users, user_tokens)
         streams = Streams(settings.max_streams, keys.known)
         consent = ConsentRules(catalogs.catalog.shop.privacy, public=settings.is_public)
         recognition = Recognition(VisitorIds(directory.visitor_keys_file), catalogs.catalog.shop, telemetry.went_wrong)
-        obey(catalogs, scrubber, consent, recognition)
+        definitions = stack.enter_context(LiveDefinitions(catalogs, scrubber, consent, recognition, streams).told(line))
         recommender = LiveRecommender(settings.data, catalogs, History(reads), telemetry)
         await recommender.open()
         peers = Networks(settings.trusted_proxies, partial(telemetry.went_wrong, "untrusted_forwarding"))
@@ -260,9 +270,7 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         refusals, intake = counting(stack, stream, catalogs, telemetry, scrubber)
         following = await stack.enter_async_context(Tasks())
         for name, (look, seconds) in {
-            "taking up definitions": (
-                partial(follow_definitions, catalogs, scrubber, consent, recognition, streams), POLL_SECONDS
-            ),
+            "taking up definitions": (definitions.look, POLL_SECONDS),
             "looking whether backends tell of log-ins": (log_ins.look, POLL_SECONDS),
             "taking up keys of visitor ids": (recognition.ids.look, POLL_SECONDS),
             "looking at memory and disk": (
@@ -282,7 +290,10 @@ async def open_resources(settings: Settings, routes: Sequence[str]) -> AsyncGene
         following.start(networks.look, NETWORKS_LOOK)
         yield Resources(
             settings=settings,
+            desk=desk,
             catalogs=catalogs,
+            definitions=definitions,
+            line=line,
             connection=connection,
             stream=stream,
             access=AccessPolicy(
@@ -322,15 +333,9 @@ def _day(timezone: str, quarter: int) -> int:
 
 
 def counting(
-    stack: contextlib.AsyncExitStack,
-    stream: Stream,
-    catalogs: CatalogReader,
-    telemetry: Telemetry,
-    scrubber: Scrubber,
+    stack: contextlib.AsyncExitStack, stream: Stream, catalogs: CatalogReader, telemetry: Telemetry, scrubber: Scrubber
 ) -> tuple[Refusals, IntakeTold]:
-    """What counts answers to those who refuse, and events that were not taken as they were sent; both tell at the end
-    too.
-    """
+    """What counts answers to those who refuse, and events not taken as they were sent; both tell at the end too."""
 
     def zone() -> ZoneInfo:
         return ZoneInfo(catalogs.catalog.shop.timezone)
@@ -370,31 +375,5 @@ async def look_for_room(pressure: Pressure, connection: Connection, directory: D
     share = 0.0
     with contextlib.suppress(StoreUnavailable):
         share = (await read_memory(connection)).share
-    pressure.measure(share, await asyncio.to_thread(directory.floors_free, floor_bytes))
-
-
-async def follow_definitions(
-    catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition, streams: Streams
-) -> None:
-    """Done twice a second: what the supervisor published holds, and open streams tell of it."""
-    take_up(catalogs, scrubber, consent, recognition, streams)
-
-
-def take_up(
-    catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition, streams: Streams
-) -> None:
-    """Swaps in newer definitions, if there are, and tells open streams what changed, by time alone too."""
-    version = catalogs.catalog.version
-    catalogs.poll()
-    if catalogs.catalog.version != version:
-        obey(catalogs, scrubber, consent, recognition)
-        logger.info("definitions swapped", extra={"version": catalogs.catalog.version})
-    streams.look()
-
-
-def obey(catalogs: CatalogReader, scrubber: Scrubber, consent: ConsentRules, recognition: Recognition) -> None:
-    """What shop.yaml says of names, of consent and of the cookie holds from now on."""
-    privacy = catalogs.catalog.shop.privacy
-    recognition.follow(catalogs.catalog.shop)
-    consent.follow(privacy)
-    scrubber.follow(privacy.deny, privacy.keep)
+    disk = await asyncio.to_thread(lambda: (directory.floors_free(floor_bytes), directory.free_share()))
+    pressure.measure(share, *disk)

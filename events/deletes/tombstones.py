@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 
@@ -15,8 +15,6 @@ PersonKind = Literal["visitor", "user"]
 
 FILE: Final = "tombstones.json"
 _DIGEST_BYTES: Final = 16
-_SCANNED: Final = 1_000  # keys of the store at a time
-_FORGET_SECONDS: Final = 60.0
 
 
 class Tombstone(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +68,7 @@ async def mirror_tombstones(connection: Connection, data: Path, *, forgets: bool
 
     `forgets`: the store may be an old copy. What it holds of people whom it does not know to be erased goes first.
     """
-    answer = await connection.answer(connection.client.hgetall(TOMBSTONES))
+    answer: dict[bytes, bytes] = await connection.ask("HGETALL", TOMBSTONES)
     in_store = [msgspec.json.decode(value, type=Tombstone) for value in answer.values()]
     on_disk = {stone.field: stone for stone in read_tombstones(data)}
     if any(on_disk.get(stone.field) != stone for stone in in_store):
@@ -78,24 +76,24 @@ async def mirror_tombstones(connection: Connection, data: Path, *, forgets: bool
         on_disk = {stone.field: stone for stone in read_tombstones(data)}
     unknown = [stone for stone in on_disk.values() if stone not in in_store]
     if forgets and unknown:
-        await connection.answer(_forget(connection.client, unknown), _FORGET_SECONDS)
+        await _forget(connection, unknown)
         await connection.rewrite_file()
-    fields: dict[Any, Any] = {stone.field: msgspec.json.encode(stone) for stone in unknown}
+    fields = [text for stone in unknown for text in (stone.field, msgspec.json.encode(stone))]
     if fields:
-        await connection.answer(connection.client.hset(TOMBSTONES, mapping=fields))
+        await connection.ask("HSET", TOMBSTONES, *fields)
 
 
-async def _forget(client: Any, stones: Sequence[Tombstone]) -> None:
+async def _forget(connection: Connection, stones: Sequence[Tombstone]) -> None:
     """Deletes the histories of erased people, of whom only digests are known: every key is looked at. All log-ins go:
     which of them ended since the copy was made nobody can say.
     """
     gone = {(stone.kind, stone.digest) for stone in stones}
-    async for key in client.scan_iter(match="{h:*", count=_SCANNED):
+    async for key in connection.keys("{h:*"):
         kind, identifier = person_of_key(key.decode())
         if (kind, exact_digest(identifier)) in gone:
-            await client.unlink(key)
-    async for key in client.scan_iter(match="{p:*", count=_SCANNED):
-        await client.unlink(key)
+            await connection.ask("UNLINK", key)
+    async for key in connection.keys("{p:*"):
+        await connection.ask("UNLINK", key)
 
 
 def person_of_key(key: str) -> tuple[PersonKind, str]:

@@ -63,6 +63,9 @@ def record_digest(record: Record, text: bytes) -> bytes:
     return digest.digest() + body.to_bytes(2, "big")
 
 
+NOTHING: Final = Batch((), Scrubber())
+
+
 async def forget_exposures(connection: Connection, exposures: Iterable[tuple[str, Authority, str]]) -> None:
     """Exposures that stand for all like them on one day, by visitor, authority and messageId, are taken for new when
     they come again. Raises StoreUnavailable.
@@ -116,8 +119,10 @@ class GroupCommit:
     ) -> None:
         self._key = events_key(shard)
         self._share = () if share is None else (share,)
-        probe = partial(connection.call, APPEND, self._key, b"", b"", b"[]", *self._share)  # refused as others are
-        self.breaker = Breaker(probe)
+        self._probe = partial(
+            connection.call, APPEND, self._key, b"", b"", b"[]", *self._share
+        )  # refused as others are
+        self.breaker = Breaker(self._probe)
         self._connection = connection
         self._limits = limits
         self._count = count
@@ -143,6 +148,19 @@ class GroupCommit:
             or self._waiting_events + batch.count > self._limits.waiting_events
         ):
             raise StoreUnavailable(BUSY)
+
+    async def would_store(self, timeout_seconds: float) -> None:
+        """Returns where a batch would be stored now; raises StoreUnavailable, without asking a store known to be away.
+
+        That one is slow to answer is for the flushes to find out: they give it more time.
+        """
+        self.check(NOTHING)
+        try:
+            await self._probe(timeout_seconds=timeout_seconds)
+        except StoreUnavailable as unavailable:
+            if is_out_of_reach(unavailable.cause) and unavailable.cause != "store_timeout":
+                self.breaker.open(unavailable.cause)
+            raise
 
     def put(self, batch: Batch) -> asyncio.Future[int]:
         """Queues a batch; the future gives the number of its duplicates once the batch is durable.

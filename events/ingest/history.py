@@ -164,5 +164,4 @@ class History:
 
 async def forget(connection: Connection, people: Sequence[str]) -> None:
     """Deletes the histories of erased people; raises StoreUnavailable."""
-    for each in people:
-        await connection.answer(connection.client.unlink(history_key(each)))
+    await connection.ask_many([("UNLINK", history_key(each)) for each in people])

@@ -67,7 +67,7 @@ class Stream:
     async def append(self, records: Sequence[Record]) -> Appended:
         """Returns when every record is durable and the people's histories hold their purchases.
 
-        Raises StoreUnavailable within 1.2 s when that cannot be promised: then some records may be stored all the
+        Raises StoreUnavailable within 1.5 s when that cannot be promised: then some records may be stored all the
         same, and a client that sends them again (same messageId) does not double them.
         """
         if not records:
@@ -114,6 +114,19 @@ class Stream:
             lane = 2 * shard_of(record.visitor_id, len(commits) // 2) + (record.authority is OF_PAGE)
             own.setdefault(lane, []).append(record)
         return [(commits[lane], each) for lane, each in own.items()]
+
+    async def check(self, timeout_seconds: float) -> None:
+        """Returns where an event of a backend would be stored now; raises StoreUnavailable, at the latest then.
+
+        The store is asked to take nothing, as it is to take events; one that is known to be away is not asked.
+        """
+        cause = self.state.cause or self._refused.get(Authority.BACKEND)
+        if cause is not None:
+            raise StoreUnavailable(cause)
+        if not self._commits:
+            self._commits = self._lanes()
+        checks = [commit.would_store(timeout_seconds) for commit in self._commits[::2]]  # of backends
+        await asyncio.gather(*checks)
 
     @property
     def state(self) -> StreamState:

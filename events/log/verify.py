@@ -10,10 +10,11 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from events.deletes.tombstones import read_tombstones
-from events.parts.ledger import Loss, read_dropped, write_dropped
-from events.parts.manifest import DATA_SUFFIX, LOG, FolderListing, part_name
+from events.parts.ledger import Loss, change_dropped, read_dropped
+from events.parts.manifest import DATA_SUFFIX, LOG, FolderListing, PartName, part_name
 from events.parts.part import Contents, DataDamaged, survey
 from events.parts.sealing import footer_stream_number
+from events.parts.standing import torn_parts
 
 FOLDER: Final = "set-aside"
 OUTSIDE: Final = ("**/damaged-*", f"{LOG}/{FOLDER}/*", f"{LOG}/unreadable-*")  # what no erasure rewrites
@@ -98,15 +99,15 @@ def set_aside(data: Path, name: str, now: datetime) -> Loss:
     Only for a data directory that no service uses. The ledger comes first: a crash leaves files that no reader takes.
     Raises NotDamaged.
     """
-    part = part_name(name.removesuffix(DATA_SUFFIX))
+    log = data / LOG
     damage = next((damage for damage in verify_log(data).damages if damage.name == name), None)
+    torn = next((gap for gap in torn_parts(data) if gap.name == name), None)
+    part = part_name(name.removesuffix(DATA_SUFFIX)) if torn is None else PartName(torn.shard, torn.low, torn.high, 0)
     if part is None or damage is None:
         raise NotDamaged(f"{name} is not a damaged part of the log; `resonate verify` names those that are")
-    log = data / LOG
     loss = Loss(name, damage.cause, now.astimezone(UTC).isoformat(timespec="seconds"))
     files = [file for file in FolderListing(log).files() if file.name == part]
-    ledger = read_dropped(log).with_names([part])
-    write_dropped(log, replace(ledger, lost=[*ledger.lost, loss]))
+    change_dropped(log, lambda ledger: replace(ledger.with_names([part]), lost=[*ledger.lost, loss]))
     (log / FOLDER).mkdir(exist_ok=True)
     for file in files:
         for path in (file.data, file.digests, file.manifest):

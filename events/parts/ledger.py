@@ -1,5 +1,6 @@
 """The ledger of sequence numbers that retention or a person took out of the log: they are gone, not missing."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -7,7 +8,7 @@ import msgspec
 from msgspec.structs import replace
 
 from events.parts.manifest import PartName
-from kit.files import replace_file
+from kit.files import locked, replace_file
 
 LEDGER: Final = "dropped.json"
 
@@ -21,10 +22,15 @@ class Loss(msgspec.Struct, frozen=True):
 
 
 class Dropped(msgspec.Struct, frozen=True):
-    """Per shard, the sequence ranges (first and last included) that are gone on purpose, ascending and disjoint."""
+    """Per shard, the sequence ranges (first and last included) that are gone on purpose, ascending and disjoint.
+
+    `torn` is the range that each shard lacked when a writer began whose store names parts up to its end: no reader
+    passes over it, also before the next part stands behind it.
+    """
 
     shards: dict[int, list[tuple[int, int]]] = {}
     lost: list[Loss] = []
+    torn: dict[int, tuple[int, int]] = {}
 
     def covers(self, name: PartName) -> bool:
         """Whether the whole part was dropped."""
@@ -36,6 +42,11 @@ class Dropped(msgspec.Struct, frozen=True):
             if low <= sequence <= high:
                 sequence = high + 1
         return sequence
+
+    def with_torn(self, shard: int, low: int, high: int) -> "Dropped":
+        """The ledger with parts that the store names and the log lacks; what was torn before is still."""
+        before = self.torn.get(shard, (low, high))
+        return replace(self, torn={**self.torn, shard: (min(low, before[0]), max(high, before[1]))})
 
     def with_names(self, names: list[PartName]) -> "Dropped":
         """The ledger with these parts in it too."""
@@ -61,6 +72,14 @@ def read_dropped(log: Path) -> Dropped:
     return msgspec.json.decode(content, type=Dropped)
 
 
-def write_dropped(log: Path, dropped: Dropped) -> None:
-    """Put the ledger in place durably: it has to stand before the first of its parts goes."""
-    replace_file(log / LEDGER, msgspec.json.encode(dropped))
+def change_dropped(log: Path, change: Callable[[Dropped], Dropped]) -> Dropped:
+    """Put a changed ledger in place durably, and answer it: it has to stand before the first of its parts goes.
+
+    Retention and a writer that begins may do so at the same time. Raises OSError, ValueError as `read_dropped`.
+    """
+    with locked(log / LEDGER):
+        before = read_dropped(log)
+        after = change(before)
+        if after != before:
+            replace_file(log / LEDGER, msgspec.json.encode(after))
+        return after

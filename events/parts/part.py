@@ -6,7 +6,6 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from itertools import groupby
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from events.parts.arrow import Array, Table, arrow, compute, parquet
 from events.parts.digests import PartDigests, read_digests, table_digests
 from events.parts.ledger import read_dropped
 from events.parts.manifest import DATA_SUFFIX, DIGESTS_SUFFIX, FolderListing, Found, Manifest, PartName, read_manifest
+from events.parts.standing import Gap, by_shard, gaps
 from events.records import COLUMNS, Kind
 
 _ARROW: Final[dict[Kind, Any]] = {
@@ -45,6 +45,17 @@ class DataDamaged(Exception):
         super().__init__(f"part {name} of the log is damaged: {cause}; restore it from a backup")
         self.name = name
         self.cause = cause
+
+
+class CopyTorn(DataDamaged):
+    """The store names parts that the log never had: the two are of different moments."""
+
+    def __init__(self, gap: Gap) -> None:
+        super().__init__(gap.name, gap.cause)
+        self.gap = gap
+
+    def __str__(self) -> str:
+        return self.gap.told
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,11 +243,8 @@ class PartListing:
 
     def _survey(self) -> Survey:
         dropped = read_dropped(self._log)
-        files = [file for file in self._folders.files() if not dropped.covers(file.name)]
         found = Survey([], [])
-        files.sort(key=lambda file: (file.name.shard, file.name.low, -file.name.high, -file.name.generation))
-        for shard, own in groupby(files, key=lambda file: file.name.shard):  # the widest of each first
-            standing = _standing(list(own))
+        for shard, standing in by_shard(self._folders.files(), dropped).items():
             for file in standing:
                 if not file.has_data:
                     found.damages.append(DataDamaged(file.data.name, "the file is missing"))
@@ -248,12 +256,8 @@ class PartListing:
                 except (OSError, ValueError):
                     cause = f"its manifest {file.manifest.name} cannot be read"
                     found.damages.append(DataDamaged(file.data.name, cause))
-            expected = dropped.after(shard, 0)
-            for file in standing:
-                if file.name.low > expected:
-                    missing = PartName(shard, expected, expected, 0)
-                    found.damages.append(DataDamaged(f"{missing.stem}{DATA_SUFFIX}", "the file is missing"))
-                expected = dropped.after(shard, file.name.high + 1)
+            for gap in gaps(dropped, shard, standing):
+                found.damages.append(CopyTorn(gap) if gap.torn else DataDamaged(f"{gap.name}{DATA_SUFFIX}", gap.cause))
         self._manifests = {part.path: self._manifests[part.path] for part in found.parts}
         return _without_doubled(found)
 
@@ -261,22 +265,6 @@ class PartListing:
 def part_of(file: Found, manifest: Manifest) -> Part:
     """The part that the files and their manifest make."""
     return Part(path=file.data, date=file.date, **(msgspec.structs.asdict(manifest) | file.name._asdict()))
-
-
-def _standing(files: list[Found]) -> list[Found]:
-    """The files of a shard that nothing stands in for, without those that are still being written.
-
-    A part counts from its manifest on. The writer's newest has none for a moment (or after a crash, until the writer
-    adopts it), and neither has a merge that never came to its end; any other part without one is damaged.
-    """
-    newest = max((file.name.high for file in files if file.has_manifest), default=-1)
-    standing: list[Found] = []
-    for file in files:
-        begun = not file.has_manifest and (file.name.generation > 0 or file.name.low > newest)
-        covered = bool(standing) and standing[-1].name.covers(file.name)
-        if not begun and not covered:
-            standing.append(file)
-    return standing
 
 
 def _without_doubled(found: Survey) -> Survey:

@@ -48,7 +48,7 @@ async def erase(
     if found.is_several:
         raise SeveralPeople
     person = found.person
-    stones = tombstones_of(person, dict(written.asked), now_us())
+    stones = tombstones_of(person, _ends(reader) | dict(written.asked), now_us())
     if journal is not None:  # what is not in it would come back with a copy of the data: then nothing is erased
         await asyncio.to_thread(journal.append, stones)
     await forget_log_ins(connection, person.visitors)
@@ -65,6 +65,14 @@ async def erase(
     except StoreUnavailable as error:  # erased it is; the file is written anew some other time
         _logger.info("the store was not asked to rewrite its file", extra={"why": str(error)})
     return found
+
+
+def _ends(reader: LogReader) -> dict[int, int]:
+    """How far the parts of each shard reach, also of one that this store does not have: it had more, or was another."""
+    ends: dict[int, int] = {}
+    for part in reader.parts():
+        ends[part.shard] = max(part.last_stream_number, ends.get(part.shard, 0))
+    return ends
 
 
 def tombstones_of(person: Person, positions: dict[int, int], erased_at: int) -> list[Tombstone]:

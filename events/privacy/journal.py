@@ -129,21 +129,35 @@ def replay(journal: ErasureJournal, data: Path) -> int:
     What it knows of and the journal does not, as when there was none yet, is added to the journal. Raises
     JournalUnusable, also where the tombstones of the directory cannot be read.
     """
+    erasures = journal.erasures()
+    again = erase_again(data, erasures)
+    untold = _beyond(read_tombstones(data), _told(erasures))
+    if untold:
+        journal.append(untold)
+    return again
+
+
+def erase_again(data: Path, erasures: Iterable[Erasure]) -> int:
+    """Erase whom a data directory does not know to be erased, and answer how many ids that were.
+
+    Raises JournalUnusable where its tombstones cannot be read.
+    """
     try:
         on_disk = {stone.field: stone for stone in read_tombstones(data)}
     except ValueError:
         raise JournalUnusable(f"tombstones.json of {data} cannot be read; put it back from a copy") from None
-    told: dict[str, Tombstone] = {}
-    for erasure in journal.erasures():
-        stone = erasure.tombstone
-        told[stone.field] = stone.joined(told[stone.field]) if stone.field in told else stone
-    missing = _beyond(told.values(), on_disk)
+    missing = _beyond(_told(erasures).values(), on_disk)
     if missing:
         add_tombstones(data, missing)
-    untold = _beyond(on_disk.values(), told)
-    if untold:
-        journal.append(untold)
     return len(missing)
+
+
+def _told(erasures: Iterable[Erasure]) -> dict[str, Tombstone]:
+    told: dict[str, Tombstone] = {}
+    for erasure in erasures:
+        stone = erasure.tombstone
+        told[stone.field] = stone.joined(told[stone.field]) if stone.field in told else stone
+    return told
 
 
 def _beyond(stones: Iterable[Tombstone], known: dict[str, Tombstone]) -> Sequence[Tombstone]:

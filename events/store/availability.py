@@ -1,5 +1,6 @@
 """What the store's client raises becomes one error with a cause; a store that does not answer is not asked on."""
 
+import ssl
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -8,6 +9,8 @@ from redis import exceptions
 from events.causes import StoreCause
 from kit.tasks import Tasks
 
+LOGIN_REFUSED: Final[StoreCause] = "store_login_refused"
+REPLICAS_SHORT: Final[StoreCause] = "store_replicas_short"
 _CAUSES: Final[tuple[tuple[type[Exception], StoreCause], ...]] = (
     (exceptions.TimeoutError, "store_timeout"),
     (TimeoutError, "store_timeout"),
@@ -19,10 +22,19 @@ _CAUSES: Final[tuple[tuple[type[Exception], StoreCause], ...]] = (
     (exceptions.ReadOnlyError, "store_read_only"),
     (exceptions.ClusterDownError, "store_cluster_down"),
     (exceptions.SlotNotCoveredError, "store_cluster_down"),
+    (exceptions.AskError, "store_cluster_down"),  # a slot that moves: its keys stand on two nodes
+    (exceptions.MovedError, "store_cluster_down"),
+    (exceptions.TryAgainError, "store_cluster_down"),
     (exceptions.ConnectionError, "store_down"),
     (exceptions.RedisClusterException, "store_down"),  # no node could be reached; it derives from Exception alone
     (OSError, "store_down"),
 )
+_SAID: Final[tuple[tuple[str, StoreCause], ...]] = (  # how an answer begins, or what it has in it
+    ("MISCONF", "store_disk_full"),
+    ("NOREPLICAS", REPLICAS_SHORT),
+    ("access a non local key in a cluster", "store_cluster_down"),
+)
+_OF_CERTIFICATES: Final = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")  # in what TLS calls a refusal
 UNKNOWN: Final[StoreCause] = "store_error"
 BUSY: Final[StoreCause] = "busy"
 PAGES_FULL: Final[StoreCause] = "page_share_full"
@@ -42,17 +54,39 @@ class StoreRefused(Exception):
     """This store must not be used as it is set up; the message says what would be right."""
 
 
-def cause_of(error: Exception) -> StoreCause:
+def cause_of(error: BaseException) -> StoreCause:
     """The word that names why a command failed: `store_down`, `store_timeout`, `store_out_of_memory`, …
 
     `store_error` for everything that has no word of its own, whatever class it is of.
     """
     if isinstance(error, StoreUnavailable):
         return error.cause
+    if _of_certificates(error) is not None:
+        return LOGIN_REFUSED
+    told = str(error)
+    for words, cause in _SAID:
+        if words in told:
+            return cause
     known: list[StoreCause] = [cause for kind, cause in _CAUSES if isinstance(error, kind)]
-    if known:
-        return known[0]
-    return "store_disk_full" if str(error).startswith("MISCONF") else UNKNOWN
+    return known[0] if known else UNKNOWN
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a server was refused, or refuses, in a sentence: what TLS says of a certificate, else its own text."""
+    refused = _of_certificates(error)
+    if refused is None:
+        return str(error)
+    return str(getattr(refused, "verify_message", "") or (refused.reason or "").lower().replace("_", " "))
+
+
+def _of_certificates(error: BaseException) -> ssl.SSLError | None:
+    """What TLS said, in all that led to an error, where it was about a certificate."""
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, ssl.SSLError) and any(word in (seen.reason or "") for word in _OF_CERTIFICATES):
+            return seen
+        seen = seen.__cause__ or seen.__context__
+    return None
 
 
 def is_out_of_reach(cause: str) -> bool:

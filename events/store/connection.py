@@ -2,51 +2,79 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, TypeAlias, cast
-from urllib.parse import urlsplit, urlunsplit
 
-from redis.asyncio import Redis, RedisCluster
-from redis.asyncio.cluster import ClusterNode
-from redis.asyncio.connection import UnixDomainSocketConnection
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from redis.asyncio import RedisCluster
 from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import ResponseError
+from redis.exceptions import MovedError, ResponseError
 
 from events.causes import StoreCause
-from events.store.availability import UNKNOWN, StoreRefused, StoreUnavailable, cause_of
+from events.store.address import AddressRefused, store_address
+from events.store.availability import (
+    LOGIN_REFUSED,
+    REPLICAS_SHORT,
+    UNKNOWN,
+    StoreRefused,
+    StoreUnavailable,
+    cause_of,
+    is_out_of_reach,
+    reason_of,
+)
 from events.store.health import recorded_cause
-from events.store.held_connection import HeldConnection
-from events.store.preparation import Client, Preparation, load_functions, prepare, servers_of
-from kit.private import is_trusted
+from events.store.held_connection import HeldConnection, both_of, node_of
+from events.store.preparation import (
+    ANSWER_SECONDS,
+    Client,
+    Preparation,
+    Wanted,
+    client_of,
+    load_functions,
+    prepare,
+    servers_of,
+    settle_format,
+)
+from kit.tasks import is_own_end, together
 
 logger = logging.getLogger("resonate.store")
 
 Argument: TypeAlias = str | bytes | int
 Call: TypeAlias = tuple[str, str, tuple[Argument, ...]]  # function, key, arguments
-Command: TypeAlias = tuple[str, ...]  # its name, the key, the rest
+Command: TypeAlias = tuple[Argument, ...]  # its name, the key, the rest
 
-ANSWER_SECONDS: Final = 1.0
-DEFAULT_PORT: Final = 6379
-CLUSTER_SCHEMES: Final = {"redis+cluster": "redis", "rediss+cluster": "rediss"}
+ANSWERED_AFTER_SECONDS: Final = 0.4  # a server whose wait for replicas is over says how many have it
+REPLICATED: Final = "resonate_append"  # what counts only once the wanted replicas have it
+SCANNED: Final = 1_000  # keys of a server at a time
 
 
 async def connect(
-    url: str | None, socket_path: Path | None = None, *, shards: int | None = None, data: Path | None = None
+    url: str | None,
+    socket_path: Path | None = None,
+    *,
+    shards: int | None = None,
+    data: Path | None = None,
+    replicas: int = 0,
+    refuses: bool = True,
 ) -> "Connection":
     """A connection to the store at `url`, else to the embedded one at `socket_path`.
 
     A store that is down is no error here: the connection prepares itself as soon as the store answers. `shards` is the
     number wanted (None: the recorded one, else 1, on a cluster 16); `data` is the data directory of the embedded store,
-    where the reason of a failure is written. Raises StoreRefused for a store that must not be used as it is set up.
+    where the reason of a failure is written; `replicas` is how many of them must have a flush before it counts. Raises
+    StoreRefused for a store that must not be used as it is set up; who does not refuse it goes on as if it were away
+    (`store_refused`), until it may be used.
     """
-    parts = urlsplit(url or f"unix:{socket_path}")
-    address = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))  # without the login
-    connection = Connection(_client(url, socket_path), address, wanted_shards=shards, data=data)
     try:
-        await connection.check()
+        address = None if url is None else store_address(url)
+    except AddressRefused as refused:
+        raise StoreRefused(f"RESONATE_REDIS_URL: {refused}") from None
+    connection = Connection(
+        client_of(address, socket_path), str(address or f"unix:{socket_path}"), Wanted(shards, replicas), data=data
+    )
+    try:
+        await (connection.check() if refuses else connection.prepare())
     except StoreUnavailable:
         return connection
     except StoreRefused:
@@ -58,18 +86,22 @@ async def connect(
 class Connection:
     """A pool of connections to one store, with its shards and its functions; made by `connect`.
 
-    Whatever its client raises becomes StoreUnavailable in `call` and `answer`, which all commands pass through.
+    It is the one door of the client's errors: nothing outside this folder touches the client, and whatever it raises
+    in a method of this class leaves as StoreUnavailable, in time.
     """
 
-    def __init__(self, client: Client, address: str, *, wanted_shards: int | None, data: Path | None) -> None:
+    def __init__(self, client: Client, address: str, wanted: Wanted, *, data: Path | None) -> None:
         self.client = client
         self.address = address
-        self._wanted_shards = wanted_shards
+        self._wanted = wanted
         self._data = data
         self._prepared: Preparation | None = None
         self._unprepared_cause: StoreCause = "store_down"
+        self._same_store = True  # as was prepared, for all that is known
+        self._refused = ""
         self._held: set[HeldConnection] = set()
-        self._told: set[type[Exception]] = set()
+        self._told: set[type[BaseException]] = set()
+        self._reasons: set[str] = set()
 
     @property
     def shards(self) -> int:
@@ -99,18 +131,24 @@ class Connection:
         Raises StoreUnavailable, also (`store_refused`, and the log says why) for a store that turns out, after it was
         down, to be one that must not be used.
         """
-        if self._prepared is not None:
+        if self._prepared is not None and self._same_store:
             return
         try:
-            await self.check()
+            if self._prepared is None:
+                await self.check()
+            else:  # it was away: another one may answer now
+                await self.answer(settle_format(self.client))
+            self._same_store, self._refused = True, ""
         except StoreRefused as refused:
-            logger.error("%s", refused)
+            if str(refused) != self._refused:
+                logger.error("%s", refused)
+            self._refused, self._unprepared_cause = str(refused), "store_refused"
             raise StoreUnavailable("store_refused") from refused
 
     async def check(self) -> None:
         """The start-up check; raises StoreRefused or StoreUnavailable."""
         try:
-            self._prepared = await self.answer(prepare(self.client, self._wanted_shards))
+            self._prepared = await self.answer(prepare(self.client, self._wanted))
         except StoreUnavailable as error:
             self._unprepared_cause = error.cause
             raise
@@ -119,8 +157,8 @@ class Connection:
         """Returns when the store answers and is prepared; raises StoreUnavailable otherwise."""
         await self.prepare()
         if isinstance(self.client, RedisCluster):
-            await self.answer(self.client.initialize())
-        await self.answer(cast("Awaitable[Any]", self.client.ping()))
+            await self.answer(self._look_for_nodes(self.client))
+        await self.ask("PING")
 
     def held(self) -> HeldConnection | None:
         """A connection for a caller that asks again and again, one call at a time; on a cluster none, it has nodes.
@@ -137,7 +175,7 @@ class Connection:
         """Closes a held connection."""
         if held is not None:
             self._held.discard(held)
-            await held.close()
+            await self._closed(held.close)
 
     async def call(
         self,
@@ -152,21 +190,29 @@ class Connection:
         A connection that turns out to be dead is replaced once, and functions that the store lost are loaded again,
         within the time given. Raises StoreUnavailable; the function may have run nevertheless.
         """
-        if self._prepared is None:
-            await self.prepare()
-        send = held.execute if held is not None else self._execute
+        send = held.execute if held is not None else partial(self._execute, key)
+        words: Command = ("FCALL", function, 1, key, *arguments)
         try:
-            async with asyncio.timeout(timeout_seconds):
+            async with asyncio.timeout(timeout_seconds) as deadline:
+                if self._prepared is None or not self._same_store:
+                    await self.prepare()
+                if self._wanted.replicas and function == REPLICATED:
+                    send = partial(self._replicated, key, held, until := deadline.when() or 0.0)
+                    deadline.reschedule(until + ANSWERED_AFTER_SECONDS)
                 try:
-                    return await send("FCALL", function, 1, key, *arguments)
-                except ConnectionLost:  # most likely a kept connection to a server that has been restarted since
-                    pass
+                    return await send(*words)
+                except (ConnectionLost, MovedError) as error:  # a kept connection to a server that was restarted since
+                    self._same_store = self._same_store and isinstance(error, MovedError)
+                    await self._look_for_nodes(self.client)
+                    await self.prepare()
                 except ResponseError as error:
                     if "Function not found" not in str(error):
                         raise
                     await load_functions(self.client)
-                return await send("FCALL", function, 1, key, *arguments)
-        except Exception as error:
+                return await send(*words)
+        except (Exception, asyncio.CancelledError) as error:
+            if is_own_end(error):
+                raise
             raise self.unavailable(error) from error
 
     async def call_many(self, calls: Sequence[Call], timeout_seconds: float = ANSWER_SECONDS) -> list[Any]:
@@ -177,31 +223,38 @@ class Connection:
         if len(calls) == 1:
             function, key, arguments = calls[0]
             return [await self.call(function, key, *arguments, timeout_seconds=timeout_seconds)]
-        await self.prepare()
-        if not isinstance(self.client, RedisCluster):
-            pipeline = self.client.pipeline(transaction=False)
-            for function, key, arguments in calls:
-                pipeline.execute_command("FCALL", function, 1, key, *arguments)
-            return await self.answer(pipeline.execute(), timeout_seconds)
-        answers: list[Any] = [None] * len(calls)
+        return await self.answer(self._called(calls, timeout_seconds), timeout_seconds)
 
-        async def ask(wanted: str) -> None:
-            for index, (function, key, arguments) in enumerate(calls):
-                if key == wanted:
-                    answers[index] = await self.call(function, key, *arguments, timeout_seconds=timeout_seconds)
-
-        await self.answer(asyncio.gather(*map(ask, {key for _, key, _ in calls})), timeout_seconds)
-        return answers
+    async def ask(self, *words: Argument, timeout_seconds: float = ANSWER_SECONDS) -> Any:
+        """The answer to one command; raises StoreUnavailable."""
+        return await self.answer(self._asked(words), timeout_seconds)
 
     async def ask_many(self, commands: Sequence[Command], timeout_seconds: float = ANSWER_SECONDS) -> list[Any]:
         """The answers to several commands, in one round trip on a single server; raises StoreUnavailable."""
-        if isinstance(self.client, RedisCluster):
-            asked = asyncio.gather(*[cast("Awaitable[Any]", self.client.execute_command(*each)) for each in commands])
-            return await self.answer(asked, timeout_seconds)
-        pipeline = self.client.pipeline(transaction=False)
-        for command in commands:
-            pipeline.execute_command(*command)
-        return await self.answer(pipeline.execute(), timeout_seconds)
+        return await self.answer(self._piped(commands, transaction=False), timeout_seconds)
+
+    async def ask_each(self, *words: Argument) -> list[Any]:
+        """What each server says to the same command, of a cluster each primary; raises StoreUnavailable."""
+
+        async def all_of_them() -> list[Any]:
+            return [await ask(*words) for ask in servers_of(self.client)]
+
+        return await self.answer(all_of_them())
+
+    async def transact(self, commands: Sequence[Command]) -> list[Any]:
+        """Commands for keys of one shard, all of them or none; raises StoreUnavailable."""
+        return await self.answer(self._piped(commands, transaction=True))
+
+    async def keys(self, pattern: str) -> AsyncIterator[bytes]:
+        """All keys like the pattern, a thousand looked at in a round trip; raises StoreUnavailable."""
+
+        async def looked_over() -> AsyncIterator[bytes]:
+            async for key in self.client.scan_iter(match=pattern, count=SCANNED):
+                yield key
+
+        found = looked_over()
+        while (key := await self.answer(anext(found, None))) is not None:
+            yield key
 
     async def rewrite_file(self) -> None:
         """Has each server write its append-only file anew, without what was deleted; raises StoreUnavailable.
@@ -215,76 +268,115 @@ class Connection:
             except ResponseError as refusal:
                 logger.info("a store does not write its file anew: %s", refusal)
 
-        for ask in servers_of(self.client):
-            await self.answer(unless_refused(ask("BGREWRITEAOF")))
+        async def all_of_them() -> None:
+            for ask in servers_of(self.client):
+                await unless_refused(ask("BGREWRITEAOF"))
 
-    async def answer(self, asked: Awaitable[Any], timeout_seconds: float = ANSWER_SECONDS) -> Any:
+        await self.answer(all_of_them())
+
+    async def answer(self, asked: Awaitable[Any], timeout_seconds: float | None = ANSWER_SECONDS) -> Any:
         """What the store answers to commands of this client, in time; raises StoreUnavailable with the cause."""
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await asked
         except StoreRefused:
             raise
-        except Exception as error:
+        except (Exception, asyncio.CancelledError) as error:
+            if is_own_end(error):
+                raise
             raise self.unavailable(error) from error
 
-    def unavailable(self, error: Exception) -> StoreUnavailable:
+    def unavailable(self, error: BaseException) -> StoreUnavailable:
         """The error for callers; the embedded store's own record of what ails it goes before `store_down`.
 
-        What has no word of its own is logged, once for each class.
+        What has no word of its own is logged, once for each class; so is why a login was refused.
         """
+        if isinstance(error, StoreUnavailable):
+            return error
         cause = cause_of(error)
+        self._same_store = self._same_store and not is_out_of_reach(cause)
         if cause in {"store_down", "store_loading"} and self._data is not None:
             cause = recorded_cause(self._data) or cause
         if cause == UNKNOWN and type(error) not in self._told:
             self._told.add(type(error))
             logger.error("the store's client failed with %s: %s", type(error).__name__, error, exc_info=error)
+        if cause == LOGIN_REFUSED and (reason := reason_of(error)) not in self._reasons:
+            self._reasons.add(reason)
+            logger.error(
+                "the store at %s refuses this service, or is not the one that is meant: %s", self.address, reason
+            )
         return StoreUnavailable(cause)
 
     async def close(self) -> None:
-        """Closes all connections."""
+        """Closes all connections; one that cannot be closed in time is left to the end of the process."""
         for held in [*self._held]:
             await self.release(held)
-        await self.client.aclose()
+        await self._closed(self.client.aclose)
 
-    async def _execute(self, command: str, function: str, keys: int, key: str, *arguments: Argument) -> Any:
-        words = (command, function, keys, key, *arguments)
+    async def _closed(self, close: Callable[[], Awaitable[object]]) -> None:
+        async def closed() -> None:
+            await close()
+
+        try:
+            await self.answer(closed())
+        except StoreUnavailable as unavailable:
+            logger.info("a connection to the store was not closed: %s", unavailable.cause)
+
+    async def _look_for_nodes(self, client: Client) -> None:
+        """Which node has which slots, from any that lives; a single server needs no looking for."""
+        if isinstance(client, RedisCluster):
+            await client.initialize()
+            await client.nodes_manager.initialize()
+
+    async def _execute(self, key: str, *words: Argument) -> Any:
+        """On a cluster by the node that is known to have the key, and no other: a slot that moves is not whole."""
         if isinstance(self.client, RedisCluster):
-            return await self.client.execute_command(*words, target_nodes=self.client.get_node_from_key(key))
+            await self.client.initialize()
+            return await node_of(key, self.client).execute_command(*words)
         return await self.client.execute_command(*words)
 
+    async def _replicated(self, key: str, held: HeldConnection | None, until: float, *words: Argument) -> Any:
+        """The answer to a command that counts once enough replicas have it, and all that was written before it.
 
-class OwnStore(UnixDomainSocketConnection):
-    """A connection to the embedded store, which runs as the same user: another one's server hears nothing."""
+        A server waits for what the same connection wrote: so both go over one, and a repeat must write as well.
+        """
+        left = until - asyncio.get_running_loop().time()
+        then = (*(self._prepared.waiting if self._prepared else ()), max(1, int(left * 1000)))
+        if held is not None:
+            answer, kept = await held.execute_both(words, then)
+        else:
+            answer, kept = await both_of(self.client, key, words, then)
+        if (kept[-1] if isinstance(kept, list) else kept) < self._wanted.replicas:
+            raise StoreUnavailable(REPLICAS_SHORT)
+        return answer
 
-    async def _connect(self) -> None:
-        await super()._connect()
-        if self._writer is not None and not is_trusted(self._writer.get_extra_info("socket").fileno()):
-            raise ConnectionLost(f"the server at {self.path} is another user's")
+    async def _called(self, calls: Sequence[Call], timeout_seconds: float) -> list[Any]:
+        await self.prepare()
+        if not isinstance(self.client, RedisCluster):
+            return await self._piped([("FCALL", function, 1, key, *rest) for function, key, rest in calls])
+        answers: list[Any] = [None] * len(calls)
 
+        async def ask(wanted: str) -> None:
+            for index, (function, key, arguments) in enumerate(calls):
+                if key == wanted:
+                    answers[index] = await self.call(function, key, *arguments, timeout_seconds=timeout_seconds)
 
-def _client(url: str | None, socket_path: Path | None) -> Client:
-    options: dict[str, Any] = {
-        "socket_connect_timeout": ANSWER_SECONDS,
-        "socket_timeout": None,  # `Connection.answer` keeps the time, once per call and not once per read
-        "max_connections": 512,  # per worker and server
-        "retry": Retry(NoBackoff(), 0),
-    }
-    if url is None:
-        if socket_path is None:
-            raise StoreRefused("no store given: neither RESONATE_REDIS_URL nor the embedded store's socket")
-        client = Redis(unix_socket_path=str(socket_path), **options)
-        client.connection_pool.connection_class = OwnStore
-        return client
-    parts = urlsplit(url)
-    if parts.scheme in {"redis", "rediss", "unix"}:
-        return Redis.from_url(url, **options)
-    if parts.scheme not in CLUSTER_SCHEMES:
-        raise StoreRefused(f"RESONATE_REDIS_URL begins with {parts.scheme!r}, it may be redis, rediss or redis+cluster")
-    # a cluster by any of its nodes, one that lives is enough: redis+cluster://login@host:port,host:port
-    login, at, places = parts.netloc.rpartition("@")
-    first, *others = places.split(",")
-    plain = urlunsplit((CLUSTER_SCHEMES[parts.scheme], f"{login}{at}{first}", parts.path, parts.query, ""))
-    nodes = [urlsplit(f"//{place}") for place in others]
-    startup = [ClusterNode(node.hostname or "localhost", node.port or DEFAULT_PORT) for node in nodes]
-    return RedisCluster.from_url(plain, startup_nodes=startup, **options)
+        await together(*map(ask, {key for _, key, _ in calls}))
+        return answers
+
+    async def _asked(self, words: Command) -> Any:
+        return await cast("Awaitable[Any]", self.client.execute_command(*words))
+
+    async def _piped(self, commands: Sequence[Command], *, transaction: bool = False) -> list[Any]:
+        answers: list[Any] = [None] * len(commands)
+
+        async def ask(index: int, words: Command) -> None:
+            answers[index] = await self.answer(self._asked(words), None)
+
+        if isinstance(self.client, RedisCluster) and not transaction:
+            await together(*[ask(*each) for each in enumerate(commands)])
+            return answers
+        pipeline = self.client.pipeline(transaction=transaction)
+        for words in commands:
+            pipeline.execute_command(*words)
+        return await pipeline.execute()

@@ -216,7 +216,7 @@ local function append(keys, args)
   end
   local duplicates, conflicts = duplicates_of(kept, args[1])
   local new = count - #duplicates
-  if #duplicates > 0 then
+  if #duplicates > 0 or count == 0 then -- whoever waits for replicas waits for a write: a repeat and a probe are one
     redis.call("HINCRBY", counters, "duplicates", #duplicates)
   end
   if conflicts > 0 then
@@ -278,7 +278,7 @@ local function memory(keys)
 end
 
 -- args: the last stream id that a part holds, then fields and values of the watermark by turns. Trims the stream up to
--- that id; `written` follows from its entry. Answers -1 and changes nothing for an owner that another one has followed:
+-- that id; `written` follows from its entry, or from there being nothing left. Answers -1 and changes nothing for an owner that another one has followed:
 -- a writer that stood still for longer than its lease must not trim what it has not read.
 local function mark(keys, args)
   local watermark = shard_prefix(keys[1]) .. "watermark"
@@ -295,7 +295,11 @@ local function mark(keys, args)
   end
   redis.call("HSET", watermark, unpack(args, 2))
   local milliseconds, sequence = split_id(args[1])
-  return redis.call("XTRIM", keys[1], "MINID", string.format("%.0f-%.0f", milliseconds, sequence + 1))
+  local trimmed = redis.call("XTRIM", keys[1], "MINID", string.format("%.0f-%.0f", milliseconds, sequence + 1))
+  if not entry and redis.call("XLEN", keys[1]) == 0 then -- a store that is older than the log: nothing of it waits
+    redis.call("HSET", watermark, "written", redis.call("HGET", shard_prefix(keys[1]) .. "counters", "appended") or "0")
+  end
+  return trimmed
 end
 
 -- args: a stream id that parts hold already; every later id will be greater, whatever the store lost or the clock says.
@@ -489,13 +493,15 @@ end
 
 -- The lease: one data directory takes events out -----------------------------------------------------------------------
 
--- args: the identity of who asks; where the lease is to be taken or renewed too its holder as JSON, and for how long
--- (ms; 0: it is given back). Answers who else holds it. Its end stands in it: a key that expires might be evicted.
+-- args: the run of who asks; where the lease is to be taken or renewed too its holder as JSON, and for how long (ms; 0:
+-- it is given back), and the run of a holder who is known to be gone. Answers who else holds it. A holder of an older
+-- release has no run, and is known by its data directory. Its end stands in it: a key that expires might be evicted.
 local function claim(keys, args)
   local now, held = now_ms(), redis.call("GET", keys[1])
   if held then
     local holder = cjson.decode(held)
-    if holder.log ~= args[1] and (holder["until"] or math.huge) > now then
+    local run = holder.run or holder.log
+    if run ~= args[1] and run ~= args[4] and (holder["until"] or math.huge) > now then
       return held
     end
   end

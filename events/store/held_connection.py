@@ -1,13 +1,18 @@
 """A connection to the store that its owner keeps, for one command at a time, with little work for each."""
 
 import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from typing import Any, Final
 
 import hiredis
-from redis.asyncio import Redis
-from redis.asyncio.connection import DefaultParser
+from redis.asyncio import Redis, RedisCluster
+from redis.asyncio.cluster import ClusterNode
+from redis.asyncio.connection import AbstractConnection, DefaultParser
 from redis.exceptions import ConnectionError as ConnectionLost
-from redis.exceptions import InvalidResponse, ResponseError
+from redis.exceptions import InvalidResponse, ResponseError, SlotNotCoveredError
+
+from events.store.preparation import Client
 
 READ_SIZE: Final = 65_536  # asked for by the parser whose words for errors are used; it reads nothing here
 
@@ -21,28 +26,88 @@ class HeldConnection:
     """
 
     def __init__(self, client: Redis) -> None:
-        self._connection = client.connection_pool.make_connection()
+        self._client = client
+        self._connection: AbstractConnection | None = None
         self._answers: Answers | None = None
 
     async def execute(self, *words: str | bytes | int) -> Any:
         """The answer to one command; raises redis' errors. After anything but an answer the connection is new."""
         try:
             if self._answers is None or self._answers.lost:
-                await self._connection.disconnect(nowait=True)
-                await self._connection.connect()
-                self._answers = Answers(self._connection)
+                self._answers = await self._opened()
             return await self._answers.to(words)
         except ResponseError:  # an answer: nothing of it is left unread
             raise
         except BaseException:
-            self._answers = None
-            await self._connection.disconnect(nowait=True)
+            await self.close(nowait=True)
             raise
 
-    async def close(self) -> None:
+    async def execute_both(
+        self, words: tuple[str | bytes | int, ...], then: tuple[str | bytes | int, ...]
+    ) -> list[Any]:
+        """The answers to a command and to the one after it, which must come over the same connection."""
+        answers = [await self.execute(*words)]
+        try:
+            if self._answers is None:
+                raise ConnectionLost("the store has closed the connection")
+            return [*answers, await self._answers.to(then)]
+        except ResponseError:
+            raise
+        except BaseException:
+            await self.close(nowait=True)
+            raise
+
+    async def close(self, *, nowait: bool = False) -> None:
         """Closes the connection; the next command would open it again."""
         self._answers = None
-        await self._connection.disconnect()
+        if self._connection is not None:
+            await self._connection.disconnect(nowait=nowait)
+
+    async def _opened(self) -> "Answers":
+        await self.close(nowait=True)
+        self._connection = self._connection or self._client.connection_pool.make_connection()
+        await self._connection.connect()
+        return Answers(self._connection)
+
+
+async def both_of(
+    client: Client, key: str, words: tuple[str | bytes | int, ...], then: tuple[str | bytes | int, ...]
+) -> list[Any]:
+    """The answers of the server of a key to a command and to the one after it, over one connection of its pool."""
+    async with _pooled(client, key) as connection:
+        answers: list[Any] = []
+        for each in (words, then):
+            await connection.send_command(*each)
+            answers.append(await connection.read_response())
+        return answers
+
+
+def node_of(key: str, cluster: RedisCluster) -> ClusterNode:
+    """The one that is known to have a key; raises redis' error where none is."""
+    node = cluster.get_node_from_key(key)
+    if node is None:
+        raise SlotNotCoveredError(f"no node is known to have {key}")
+    return node
+
+
+@asynccontextmanager
+async def _pooled(client: Client, key: str) -> AsyncGenerator[AbstractConnection]:
+    """A connection to the server of a key, for more than one command."""
+    if isinstance(client, RedisCluster):
+        await client.initialize()
+        node = node_of(key, client)
+        connection = node.acquire_connection()
+        try:
+            yield connection
+        finally:
+            node.release(connection)
+    else:
+        pool = client.connection_pool
+        pooled = await pool.get_connection()
+        try:
+            yield pooled
+        finally:
+            await pool.release(pooled)
 
 
 class Answers(asyncio.Protocol):

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+FORMAT: Final = "resonate:format"  # in which format all this is kept, by which release (events/format.py)
 SHARDS: Final = "resonate:shards"  # number of shards, recorded once
 DESIGNS: Final = "resonate:designs"  # frozen designs, so that they outlive a data directory
 OWNER: Final = "resonate:owner"  # the one data directory whose writer may take events out, and until when

@@ -1,12 +1,11 @@
 """How much memory the store has, and how much of it nothing gives back until a part holds what is in it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from events.store.connection import Connection
 from events.store.keys import events_key
-from events.store.preparation import servers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +28,8 @@ async def read_memory(connection: Connection) -> StoreMemory:
     connections, and what the server needs itself. Where no key expires that is all that is used.
     """
     limit = used = own = evictable = 0
-    for ask in servers_of(connection.client):
-        told: Mapping[str, Any] = await connection.answer(ask("INFO", "memory", "keyspace"))
+    servers: Sequence[Mapping[str, Any]] = await connection.ask_each("INFO", "memory", "keyspace")
+    for told in servers:
         limit += int(told["maxmemory"])
         used += int(told["used_memory"])
         own += int(told["used_memory_startup"]) + int(told.get("mem_clients_normal", 0))

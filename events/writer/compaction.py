@@ -1,6 +1,7 @@
 """Merges parts: few files instead of many, without what repeats and who was erased; what it replaced goes later."""
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -95,6 +96,9 @@ def _without_repeats(table: Table) -> Table:
 
 
 MOST_PARTS: Final = 32
+OLDEST_SECONDS: Final = 900.0
+AGAIN_SECONDS: Final = 60.0
+_STEP: Final = 4  # how much longer what was merged waits than what it was made of
 _logger = logging.getLogger(__name__)
 
 
@@ -116,13 +120,19 @@ class Compaction:
         grace_seconds: float = 120.0,
         now: Callable[[], float] = time.time,
         is_stopping: Callable[[], bool] = lambda: False,
+        pace: Callable[[], float] = time.monotonic,
     ) -> None:
-        """Keep replaced parts for `grace_seconds`; `now` is in seconds since 1970; give up soon once `is_stopping`."""
+        """Keep replaced parts for `grace_seconds`; `now` is in seconds since 1970; give up soon once `is_stopping`.
+
+        `pace` counts the seconds between merges of an open day.
+        """
         self._data = data
         self._log = data / LOG
         self._grace_seconds = grace_seconds
         self._now = now
         self._is_stopping = is_stopping
+        self._pace = pace
+        self._merged_at: dict[int, float] = {}  # by shard, by `pace`: the last merge of an open day
         self._listing = PartListing(self._log)
 
     def run(self) -> list[Part]:
@@ -132,7 +142,7 @@ class Compaction:
         stones = read_tombstones(self._data)
         live = self._listing.survey().parts
         days = groupby(live, key=lambda part: (part.shard, part.date))
-        due = [run for _, day in days for run in self._runs(list(day))]
+        due = [run for (shard, _), day in days for run in self._runs(shard, list(day))]
         planned = {part.path for run in due for part in run}
         due += [[part] for part in live if part.path not in planned and self._holds_erased(contents, part, stones)]
         merges: list[Part] = []
@@ -148,13 +158,35 @@ class Compaction:
                 break
         return merges
 
-    def _runs(self, parts: list[Part]) -> Iterator[list[Part]]:
-        """What to merge of one shard and day: everything of a closed day, else more than 32 of one generation."""
+    def _runs(self, shard: int, parts: list[Part]) -> Iterator[list[Part]]:
+        """What to merge of one shard and day: everything of a closed day, of an open one at most one run a minute."""
         if datetime.fromtimestamp(self._now() - self._grace_seconds, UTC).date() > parts[0].date:
             yield from (run for run in _unbroken(parts) if len(run) > 1)
             return
-        for _, tier in groupby(parts, key=lambda part: part.generation):
-            yield from (run for run in _unbroken(list(tier)) if len(run) > MOST_PARTS)
+        if self._pace() < self._merged_at.get(shard, -AGAIN_SECONDS) + AGAIN_SECONDS:
+            return
+        for run in _unbroken(parts):
+            tail = self._tail(run)
+            if len(tail) > 1:
+                self._merged_at[shard] = self._pace()
+                yield tail
+                return
+
+    def _tail(self, run: list[Part]) -> list[Part]:
+        """The parts of an open day from the oldest generation on that is due: 32 stand, or the first has waited.
+
+        Who was merged already waits four times as long as who was not, so that a row is written again a few times a
+        day, however many events come; and what is newer goes along, or it would keep a merge of its own waiting.
+        """
+        start = 0
+        for generation, tier in groupby(run, key=lambda part: part.generation):
+            standing = list(tier)
+            since = min((part.min_received_at for part in standing if part.rows), default=math.inf)
+            waited = self._now() - since / 1e6
+            if len(standing) >= MOST_PARTS or waited >= OLDEST_SECONDS * _STEP**generation:
+                return run[start:]
+            start += len(standing)
+        return []
 
     def _holds_erased(self, contents: Contents, part: Part, stones: Sequence[Tombstone]) -> bool:
         """Whether a merge of this part alone would drop rows of erased people."""

@@ -1,8 +1,10 @@
-"""Turns entries of a stream into rows of the log."""
+"""Turns entries of a stream into rows of the log, part by part."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, date, datetime
 from itertools import chain
+from pathlib import Path
 from typing import Final, NamedTuple
 
 import msgspec
@@ -10,7 +12,10 @@ import msgspec
 from events.authority import Authority
 from events.parts.arrow import Array, Table, arrow
 from events.parts.part import SCHEMA
-from events.records import COLUMNS, SEQUENCE_BITS, Record, position_number
+from events.records import COLUMNS, SEQUENCE_BITS, Record, position_number, stream_text
+from kit.files import replace_file
+
+_logger = logging.getLogger(__name__)
 
 EARLIEST_CLOCK: Final = 1_577_836_800_000_000
 """2020-01-01 in microseconds: a machine that says it is earlier has no clock, and its time bounds nothing."""
@@ -92,3 +97,36 @@ def rows(shard: int, entries: Sequence[Entry], now_us: int) -> Table:
     except (msgspec.MsgspecError, ValueError, OverflowError) as error:  # pyarrow's ArrowInvalid is a ValueError
         raise EntryUnreadable(str(error)) from error
     return arrow.table([columns[name] for name in SCHEMA.names], schema=SCHEMA)
+
+
+def in_parts(entries: Iterable[Entry], most_events: int, now_us: int) -> Iterator[list[Entry]]:
+    """The entries, part by part: each is of one received date, and has not many more than so many events."""
+    taken: list[Entry] = []
+    events, day = 0, None
+    for item in entries:
+        received = received_date(received_at(item.stream_number, now_us))
+        if taken and (events >= most_events or received != day):
+            yield taken
+            taken, events = [], 0
+        day = received
+        taken.append(item)
+        events += item.size
+    if taken:
+        yield taken
+
+
+def readable_rows(log: Path, shard: int, entries: Sequence[Entry], now_us: int) -> Table:
+    """The rows of the entries; one that has none is kept aside as it came, for `verify` to report. Raises OSError."""
+    try:
+        return rows(shard, entries, now_us)
+    except EntryUnreadable:
+        readable: list[Entry] = []
+        for item in entries:
+            try:
+                rows(shard, [item], now_us)
+                readable.append(item)
+            except EntryUnreadable as error:
+                path = log / f"unreadable-{shard}-{stream_text(item.stream_number)}.json"
+                _logger.error("an entry of the stream is not readable, it is kept aside", extra={"why": str(error)})
+                replace_file(path, item.events)
+        return rows(shard, readable, now_us)

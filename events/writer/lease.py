@@ -6,6 +6,7 @@ import logging
 import os
 import secrets
 import socket
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final, Self
@@ -20,17 +21,29 @@ from kit.files import read_or_none, replace_file
 from kit.tasks import unless
 
 LEASE_SECONDS: Final = 10.0
-RENEW_SECONDS: Final = 2.0
+RENEW_SECONDS: Final = 1.0
+WATCH_SECONDS: Final = 1.6  # in which an owner that lives has renewed its lease
+LOOK_SECONDS: Final = 0.2
+BOOT_ID: Final = Path("/proc/sys/kernel/random/boot_id")
 _logger = logging.getLogger(__name__)
 
 
 class Owner(msgspec.Struct, frozen=True):
-    """A service that takes events out of a store: `log` is its data directory's identity, the rest is for people."""
+    """A service that takes events out of a store: `log` is its data directory's identity, which a copy of it has too.
+
+    What a copy cannot have tells it from a service that was started again: the run, drawn by each process that takes
+    events, the machine's start, device and inode of the directory. A release that noted none of them left them empty.
+    `data`, `host` and `pid` are for people.
+    """
 
     log: str
     data: str
     host: str
     pid: int
+    run: str = ""
+    boot: str = ""
+    device: str = ""  # as texts: the store's JSON keeps 14 digits of a number
+    inode: str = ""
 
     @classmethod
     def of(cls, data: Path, pid: int) -> Self:
@@ -40,40 +53,89 @@ class Owner(msgspec.Struct, frozen=True):
         if not identity:
             identity = secrets.token_hex(16)
             replace_file(path, f"{identity}{os.linesep}".encode())
-        return cls(identity, str(data), socket.gethostname(), pid)
+        place, boot = data.stat(), (read_or_none(BOOT_ID) or b"").decode().strip()
+        run = secrets.token_hex(8)
+        return cls(identity, str(data), socket.gethostname(), pid, run, boot, str(place.st_dev), str(place.st_ino))
 
     def __str__(self) -> str:
         return f"the service of {self.data} (pid {self.pid} on {self.host})"
+
+    def is_in_place_of(self, other: "Owner") -> bool:
+        """Whether the other one ran in this very directory, since the machine was started: its lock says it is over."""
+        here = self.boot, self.device, self.inode
+        return bool(self.boot) and self.may_be_in_place_of(other) and here == (other.boot, other.device, other.inode)
+
+    def may_be_in_place_of(self, other: "Owner") -> bool:
+        """Whether the other one may have run in this directory: before a restart of the machine, on another mount.
+
+        A copy of a directory on the same disk has another inode; one elsewhere may have the same.
+        """
+        return self.log == other.log and self.inode == other.inode != ""
 
 
 class Lease:
     """The right of one owner to a store. It ends by itself `seconds` after it was last renewed."""
 
-    def __init__(self, connection: Connection, owner: Owner, seconds: float = LEASE_SECONDS) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        owner: Owner,
+        seconds: float = LEASE_SECONDS,
+        watch_seconds: float = WATCH_SECONDS,
+    ) -> None:
         self._connection = connection
         self._owner = owner
         self._milliseconds = int(seconds * 1000)
+        self._watch_seconds = watch_seconds
 
     async def other(self) -> Owner | None:
         """Who holds the store now, if it is another data directory's service; raises StoreUnavailable."""
-        return self._owner_of(await self._connection.call("resonate_claim", OWNER, self._owner.log))
+        held = await self._held()
+        return None if held is None or await self._is_over(held) else _owner_of(held)
 
     async def claim(self) -> Owner | None:
         """Take or renew the lease; the other owner where that is refused. Raises StoreUnavailable."""
-        return await self._claim(self._milliseconds)
+        held = await self._claim(self._milliseconds)
+        if held is not None and await self._is_over(held):
+            held = await self._claim(self._milliseconds, over=_owner_of(held))
+        return None if held is None else _owner_of(held)
 
     async def release(self) -> None:
         """Let the next owner in at once; one that cannot be told waits until the lease ends."""
         with contextlib.suppress(StoreUnavailable):
             await self._claim(0)
 
-    async def _claim(self, milliseconds: int) -> Owner | None:
-        text = msgspec.json.encode(self._owner)
-        return self._owner_of(await self._connection.call("resonate_claim", OWNER, self._owner.log, text, milliseconds))
+    async def _is_over(self, held: bytes) -> bool:
+        """Whether who holds the lease is gone, although it has not ended: this is the same directory's next run.
 
-    @staticmethod
-    def _owner_of(holder: bytes | None) -> Owner | None:
-        return msgspec.json.decode(holder, type=Owner) if holder else None
+        Where that is not certain, it is looked whether the lease is still renewed.
+        """
+        holder = _owner_of(held)
+        if self._owner.is_in_place_of(holder):
+            return True
+        if not self._owner.may_be_in_place_of(holder):
+            return False
+        until = time.monotonic() + self._watch_seconds
+        while time.monotonic() < until:
+            await asyncio.sleep(min(LOOK_SECONDS, self._watch_seconds))
+            now = await self._held()
+            if now != held:
+                return now is None
+        return True
+
+    async def _held(self) -> bytes | None:
+        """The lease of somebody else, as it stands in the store."""
+        return await self._connection.call("resonate_claim", OWNER, self._owner.run)
+
+    async def _claim(self, milliseconds: int, over: Owner | None = None) -> bytes | None:
+        """Take the lease, or renew it; that of another, unless it is that of who is known to be `over`."""
+        text = msgspec.json.encode(self._owner)
+        gone = (over.run or over.log,) if over else ()
+        return await self._connection.call("resonate_claim", OWNER, self._owner.run, text, milliseconds, *gone)
+
+
+def _owner_of(held: bytes) -> Owner:
+    return msgspec.json.decode(held, type=Owner)
 
 
 async def while_owner(

@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from events.parts.arrow import compute
-from events.parts.ledger import read_dropped
+from events.parts.ledger import change_dropped, read_dropped
 from events.parts.manifest import read_manifest
 from events.parts.part import Contents, DataDamaged, PartListing
 from events.parts.sealing import adopt, footer_stream_number
@@ -53,13 +53,19 @@ def newest_on_disk(log: Path, shard: int) -> ResumePoint:
     return newest_on_disk(log, shard)
 
 
+def newest_number(log: Path) -> int:
+    """How far the parts of all shards reach, also of those that another store had: whatever comes, comes after it."""
+    return max((part.last_stream_number for part in PartListing(log).survey().parts), default=0)
+
+
 async def resume_point(connection: Connection, log: Path, shard: int, owner: str = "") -> ResumePoint:
     """Where to go on, with the store made ready for it; only `owner`, if given, may trim from then on.
 
     Raises StoreUnavailable.
 
-    * A store that knows of later parts than the disk: they were lost. Their sequence numbers are not used again, so
-      that every readout names the first of them as damaged.
+    * A store that knows of later parts than the disk: they were lost, or the two were copied at different moments.
+      Their sequence numbers are not used again, and the ledger says that they are missing, so that from now on every
+      readout does.
     * A store whose ids lie behind the parts (it was wiped, or its clock went back): it goes on above them.
     * Entries behind the resume point that are in no part, from such a store: they are appended again above it.
     """
@@ -68,9 +74,11 @@ async def resume_point(connection: Connection, log: Path, shard: int, owner: str
     known = (await read_watermarks(connection))[shard]
     if known.sequence > point.sequence:
         _logger.error("parts of the log are gone", extra={"shard": shard, "newest": known.sequence, "found": point[0]})
+        torn = (shard, point.sequence + 1, known.sequence)
+        change_dropped(log, lambda ledger: ledger.with_torn(*torn))
         point = point._replace(sequence=known.sequence)
     point = point._replace(stream_number=point.stream_number or known.stream_number)
-    last = stream_text(point.stream_number)
+    last = stream_text(max(point.stream_number, newest_number(log)))
     await connection.call("resonate_raise", events_key(shard), last, *([owner] if owner else []))
     await _append_unread(connection, log, shard, point)
     return point
@@ -81,8 +89,9 @@ async def _append_unread(connection: Connection, log: Path, shard: int, point: R
     contents, after = Contents(), 0
     while True:
         until = stream_text(point.stream_number)
-        asked = connection.client.xrange(key, min=f"({stream_text(after)}", max=until, count=_AT_ONCE)
-        answer: Iterable[tuple[bytes, dict[Any, Any]]] = await connection.answer(asked) or []
+        answer: Iterable[tuple[bytes, dict[bytes, bytes]]] = (
+            await connection.ask("XRANGE", key, f"({stream_text(after)}", until, "COUNT", _AT_ONCE) or []
+        )
         entries = {position_number(stream_id): fields for stream_id, fields in answer}
         if not entries:
             return
@@ -96,8 +105,6 @@ async def _append_unread(connection: Connection, log: Path, shard: int, point: R
                 except DataDamaged as damage:  # what comes twice once it is restored is hidden
                     _logger.error("a part is read as if it were empty", extra={"part": damage.name})
         for number in sorted(entries.keys() - written):
-            pipeline = connection.client.pipeline(transaction=True)
-            pipeline.xadd(key, entries[number])
-            pipeline.xdel(key, stream_text(number))
-            await connection.answer(pipeline.execute())
+            fields = [text for pair in entries[number].items() for text in pair]
+            await connection.transact([("XADD", key, "*", *fields), ("XDEL", key, stream_text(number))])
         after = max(entries)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from events.causes import StoreCause
 from events.parts.manifest import PartName
@@ -18,10 +18,9 @@ from events.records import stream_text
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import events_key, wanted_key
-from events.writer.decoding import Entry, EntryUnreadable, entry, received_at, received_date, rows
+from events.writer.decoding import Entry, entry, in_parts, readable_rows, received_at, received_date
 from events.writer.resumption import resume_point
 from events.writer.watermark import Watermark, publish
-from kit.files import replace_file
 
 _LOOK_SECONDS: Final = 0.05
 _SHARDS_LOOKED_AT: Final = 4
@@ -40,7 +39,7 @@ class WriterOptions:
 
     A part is cut `cut_seconds` after its first event came, or at `cut_events`. `retention_days` None keeps everything.
     `grace_seconds` is how long parts that a merge replaced stay, for readers that have them open. `reach` is called
-    at the crash points, `now` gives the time in seconds since 1970. `owner` is the data directory's identity where
+    at the crash points, `now` gives the time in seconds since 1970. `owner` is the run that holds the lease where
     other services reach the store.
     """
 
@@ -141,10 +140,8 @@ class ShardWriter:
         room = self._options.cut_events - self._buffer.events
         count = max(1, int(min(room / max(1.0, self._entry_events), _READ_BYTES / max(1.0, self._entry_bytes))))
         after = self._buffer.entries[-1].stream_number if self._buffer.entries else self._mark.stream_number
-        pipeline = self._connection.client.pipeline(transaction=False)
-        pipeline.xrange(events_key(self._shard), min=f"({stream_text(after)}", count=count)
-        pipeline.get(wanted_key(self._shard))
-        answer: Any = await self._connection.answer(pipeline.execute(), _READ_SECONDS)
+        further = ("XRANGE", events_key(self._shard), f"({stream_text(after)}", "+", "COUNT", count)
+        answer = await self._connection.ask_many([further, ("GET", wanted_key(self._shard))], _READ_SECONDS)
         entries = [entry(stream_id, fields) for stream_id, fields in answer[0] or []]
         if entries:
             self._entry_bytes = sum(len(item.events) for item in entries) / len(entries)
@@ -155,33 +152,14 @@ class ShardWriter:
     async def _cut(self) -> None:
         """Make a part of the first buffered entries: of one received date, and not many more than a part's events."""
         now_us = int(self._options.now() * 1e6)
-        day = received_date(received_at(self._buffer.entries[0].stream_number, now_us))
-        entries: list[Entry] = []
-        events = 0
-        for item in self._buffer.entries:
-            if events >= self._options.cut_events or received_date(received_at(item.stream_number, now_us)) != day:
-                break
-            entries.append(item)
-            events += item.size
+        entries = next(in_parts(self._buffer.entries, self._options.cut_events, now_us))
         await asyncio.to_thread(self._write, entries, now_us)
         last = entries[-1].stream_number
         self._buffer.take(entries)
         self._mark = replace(self._mark, stream_number=last, time_us=max(received_at(last, now_us), self._mark.time_us))
 
     def _write(self, entries: list[Entry], now_us: int) -> None:
-        try:
-            table = rows(self._shard, entries, now_us)
-        except EntryUnreadable:
-            readable: list[Entry] = []  # the others are kept aside as they came, for `verify` to report
-            for item in entries:
-                try:
-                    rows(self._shard, [item], now_us)
-                    readable.append(item)
-                except EntryUnreadable as error:
-                    path = self._log / f"unreadable-{self._shard}-{stream_text(item.stream_number)}.json"
-                    _logger.error("an entry of the stream is not readable, it is kept aside", extra={"why": str(error)})
-                    replace_file(path, item.events)
-            table = rows(self._shard, readable, now_us)
+        table = readable_rows(self._log, self._shard, entries, now_us)
         if table.num_rows == 0:
             return
         sequence = self._mark.sequence + 1

@@ -103,7 +103,7 @@ async def wait_until_written(connection: Connection, timeout_seconds: float = 1.
     written = Written({shard: progress.stream_number for shard, progress in shards.items()}, shards)
     with contextlib.suppress(StoreUnavailable):  # untold, as by a store without memory, the writer cuts a second later
         for shard, number in written.behind.items():
-            await connection.answer(connection.client.set(wanted_key(shard), number))
+            await connection.ask("SET", wanted_key(shard), number)
     while written.behind and time.monotonic() < until:
         await asyncio.sleep(_LOOK_SECONDS)
         written = Written(written.asked, await read_progress(connection))

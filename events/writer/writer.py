@@ -8,7 +8,7 @@ from typing import Final
 
 from events.deletes.tombstones import mirror_tombstones
 from events.parts.arrow import release_memory
-from events.parts.ledger import read_dropped, write_dropped
+from events.parts.ledger import change_dropped, read_dropped
 from events.parts.manifest import LOG, FolderListing, PartName, date_folders
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
@@ -38,8 +38,7 @@ def retain(log: Path, days: int, now_seconds: float) -> list[PartName]:
     old = [file for file in files if file.date < oldest and file.name.high < newest[file.name.shard]]
     gone = [file for file in old if not ledger.covers(file.name)]
     if gone:
-        ledger = ledger.with_names([file.name for file in gone])
-        write_dropped(log, ledger)
+        ledger = change_dropped(log, lambda known: known.with_names([file.name for file in gone]))
         _logger.info("retention dropped parts", extra={"parts": len(gone), "older_than": oldest.isoformat()})
     for file in files:
         if ledger.covers(file.name):

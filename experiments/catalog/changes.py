@@ -1,15 +1,17 @@
 """What a folder of definitions changes against what was written before, for whoever keeps account of it."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, Literal, NamedTuple
 
 from experiments.catalog.phases import Phases
-from experiments.definitions.content import CatalogContent
+from experiments.definitions.content import CatalogContent, Course
 from experiments.definitions.folder import SIDES, FolderReading
 from experiments.definitions.model import Experiment, Status
 
 HALTED: Final[frozenset[Status]] = frozenset({"paused", "stopped"})
+ACTIVE: Final[frozenset[Status]] = frozenset({"running", "paused"})
+MOST_NAMED: Final = 10
 
 
 class DefinitionChange(NamedTuple):
@@ -51,6 +53,39 @@ def definition_changes(
             )
         )
     return [*changed, *_side_changes(sources, reading.sources)]
+
+
+def missing_of(served: CatalogContent, present: Iterable[str]) -> tuple[str, ...]:
+    """The experiments that run or are paused and have no file of their name among those `present`.
+
+    They end by their status or by an order, never because a file is not there.
+    """
+    stems = {name.rpartition(".")[0] for name in present}
+    return tuple(each.key for each in served.experiments if each.status in ACTIVE and each.key not in stems)
+
+
+def held_files(missing: Iterable[str], good: Mapping[str, bytes], present: Iterable[str]) -> dict[str, bytes]:
+    """The files that are read as though they stood in the folder, as they were when they were `good`.
+
+    Where an experiment's file is gone, so may be the side files that it was written against: those are held with it.
+    """
+    stems, held = {name.rpartition(".")[0] for name in present}, {*missing}
+    if held:
+        held |= {side for side in SIDES if side not in stems}
+    return {name: text for name, text in good.items() if name.rpartition(".")[0] in held}
+
+
+def listed(names: Sequence[str]) -> str:
+    """`hero, strip`: the first ten, and how many more there are."""
+    more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+    return ", ".join(names[:MOST_NAMED]) + more
+
+
+def halting(before: CatalogContent, changes: Iterable[DefinitionChange], after: CatalogContent) -> CatalogContent:
+    """What was written before, with nothing of the changes but the pauses and the stops."""
+    halted = {change.subject for change in changes if change.halts}
+    courses = {each.key: Course(status=each.status) for each in after.experiments if each.key in halted}
+    return before.under(courses)
 
 
 def _side_changes(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> Iterator[DefinitionChange]:

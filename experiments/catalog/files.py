@@ -12,7 +12,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from experiments.definitions.content import PublishedCatalog
 from experiments.definitions.model import Definition, LearnFrom
-from kit.files import read_or_none, replace_file
+from kit.files import FilesToKeep, read_or_none
 from kit.located import DefinitionError
 from kit.time import microseconds, moment_of
 
@@ -67,22 +67,25 @@ def last_good(paths: CatalogPaths) -> PublishedCatalog | None:
     return found or next(filter(None, map(read_published, reversed(history_files(paths)))), None)
 
 
-def publish_catalog(paths: CatalogPaths, snapshot: PublishedCatalog, sources: Mapping[str, bytes]) -> None:
-    """Make a snapshot the one that is served; it enters the history first."""
+def publish_catalog(
+    paths: CatalogPaths, snapshot: PublishedCatalog, sources: Mapping[str, bytes], files: FilesToKeep
+) -> None:
+    """What is served is to stand in the files too; it enters the history first."""
     content = snapshot.model_dump_json().encode()
-    replace_file(
-        paths.history / f"{microseconds(snapshot.received_at):016d}-{snapshot.version}.json.gz",
-        gzip.compress(content, mtime=0),
-    )
-    replace_file(paths.current, content)
-    write_sources(paths, sources)
+    files.put(history_path(paths, snapshot), gzip.compress(content, mtime=0))
+    files.put(paths.current, content)
+    put_sources(paths, sources, files)
 
 
-def write_sources(paths: CatalogPaths, sources: Mapping[str, bytes]) -> None:
+def history_path(paths: CatalogPaths, snapshot: PublishedCatalog) -> Path:
+    """Where a snapshot lies in the history."""
+    return paths.history / f"{microseconds(snapshot.received_at):016d}-{snapshot.version}.json.gz"
+
+
+def put_sources(paths: CatalogPaths, sources: Mapping[str, bytes], files: FilesToKeep) -> None:
     """Keep the texts that the served catalogue was read from."""
-    replace_file(
-        paths.sources, _SOURCES.dump_json({name: text.decode(errors="replace") for name, text in sources.items()})
-    )
+    texts = {name: text.decode(errors="replace") for name, text in sources.items()}
+    files.put(paths.sources, _SOURCES.dump_json(texts))
 
 
 def read_sources_of(paths: CatalogPaths) -> dict[str, bytes]:
@@ -95,16 +98,21 @@ def read_sources_of(paths: CatalogPaths) -> dict[str, bytes]:
     return {name: text.encode() for name, text in texts.items()}
 
 
-def write_keeper_state(paths: CatalogPaths, state: KeeperState) -> None:
-    """Tell the workers what is wrong."""
-    replace_file(paths.state, _STATE.dump_json(state))
+def keeper_state_json(state: KeeperState) -> bytes:
+    """What is wrong, as it stands in its file and as workers are told."""
+    return _STATE.dump_json(state)
+
+
+def keeper_state_of(content: bytes) -> KeeperState:
+    """What is wrong, as the keeper says. Raises ValidationError."""
+    return _STATE.validate_json(content)
 
 
 def read_keeper_state(paths: CatalogPaths) -> KeeperState:
     """What is wrong, as the keeper last said."""
     try:
         content = read_or_none(paths.state)
-        return _STATE.validate_json(content) if content else KeeperState()
+        return keeper_state_of(content) if content else KeeperState()
     except (OSError, ValidationError):
         return KeeperState()
 

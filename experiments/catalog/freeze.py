@@ -19,9 +19,7 @@ from experiments.catalog.phases import (
     followed,
     freeze,
     read_phases,
-    stored_phases,
     with_traffic,
-    write_phases,
 )
 from experiments.definitions.content import CatalogContent
 from experiments.definitions.experiment import ExperimentFile
@@ -239,10 +237,9 @@ class FreezeSources:
 
 
 class DesignFreezer:
-    """The frozen designs of a data directory, written by one process."""
+    """The frozen designs of a data directory, which one process freezes and follows; that keeps them too."""
 
     def __init__(self, paths: CatalogPaths, sources: FreezeSources) -> None:
-        self._paths = paths
         self._sources = sources
         self._unmirrored: set[tuple[str, int]] = set()
         self._away_since: datetime | None = None
@@ -269,12 +266,9 @@ class DesignFreezer:
         return errors
 
     def follow(self, content: CatalogContent, now: datetime) -> None:
-        """Note pauses, stops and ends of everything frozen, and store what changed."""
-        before = stored_phases(self._paths)
+        """Note pauses, stops and ends of everything frozen."""
         present = {experiment.key: experiment for experiment in content.experiments}
         self.phases = {name: followed(design, present.get(name[0]), now) for name, design in self.phases.items()}
-        if self.phases != before:
-            write_phases(self._paths, self.phases)
 
     def next_start(self, content: CatalogContent, now: datetime) -> datetime | None:
         """When the next experiment begins that is not frozen yet."""
@@ -285,8 +279,11 @@ class DesignFreezer:
         )
         return min((start for start in starts if start and start > now), default=None)
 
-    def ask_again(self, now: datetime) -> None:
-        """Ask once more for what was not known: the log's traffic, and at most every ten seconds the external store."""
+    def ask_again(self, now: datetime) -> bool:
+        """Ask once more for what was not known: the log's traffic, and at most every ten seconds the external store.
+
+        True where that may have told something.
+        """
         before = dict(self.phases)
         for name, design in before.items():
             known = with_traffic(design, self._sources.daily_units)
@@ -295,8 +292,7 @@ class DesignFreezer:
         mirrored = set() if self._away(now) else set(self._unmirrored)
         for name in mirrored:
             self.phases[name] = self._mirrored(self.phases[name], now)
-        if mirrored or self.phases != before:
-            write_phases(self._paths, self.phases)
+        return bool(mirrored) or self.phases != before
 
     def _mirrored(self, design: FrozenDesign, now: datetime) -> FrozenDesign:
         """The design that holds; a store that is away is not asked for every design, because each question waits."""

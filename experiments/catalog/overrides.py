@@ -15,7 +15,7 @@ from experiments.definitions.content import CatalogContent, Course
 from experiments.definitions.experiment import ExperimentFile
 from experiments.definitions.grammar import meant
 from experiments.definitions.model import DecisionNote, Definition, Experiment, Status
-from kit.files import locked, read_or_none, replace_file
+from kit.files import Ballast, keep_file, locked, read_or_none
 from kit.located import DefinitionError
 from kit.suggestions import did_you_mean
 
@@ -87,41 +87,67 @@ def read_overrides(paths: CatalogPaths) -> dict[str, Override]:
     return _ADAPTER.validate_json(content) if content else {}
 
 
-def order(
-    data: Path, catalog: Catalog, told: Order, now: datetime,
-    tell: Callable[[Status, Status], None] = lambda before, after: None,
-) -> Override:  # fmt: skip
-    """Note an order on disk; the keeper publishes it within a second. An order that is in force already is answered.
+Telling = Callable[[Status, Status], None]
+"""Gets the status before and after an order: of a start, a resume and a ship ahead of them, so that what it raises
+stops them.
+"""
 
-    `tell` gets the status before and after: of a start, a resume and a ship ahead of them, so that what it raises stops
-    them. Raises NothingToOverride, or OverrideRefused where the experiment's status forbids it.
+
+def new_order(
+    catalog: Catalog, standing: Override | None, told: Order, now: datetime
+) -> tuple[tuple[Status, Status], Override]:
+    """An order that makes sense, and the status before and after it; `standing` is the one in force for its experiment.
+
+    It is the only place that says which orders do. Raises NothingToOverride, or OverrideRefused where the experiment's
+    status forbids it.
     """
     key, action = told.key, told.action
     if key not in catalog.experiments:
         raise NothingToOverride(f'unknown experiment "{key}"{meant(key, catalog.experiments)}')
-    paths, experiment = CatalogPaths(data), catalog.experiments[key]
+    experiment = catalog.experiments[key]
+    status = standing.status if standing else experiment.status
+    if action == "resume" and "stopped" in (status, catalog.written.get(key)):
+        raise ExperimentStopped(_shown_since(experiment, standing))
+    _check_order(told, status, experiment)
+    new = Override(
+        status=_WANTED[action],
+        ordered_at=now,
+        started=action == "start" or bool(standing and standing.started),
+        shipped=told.variant if action == "ship" else None,
+    )
+    if standing and standing.course == new.course:
+        new = new.model_copy(update={"ordered_at": standing.ordered_at})
+    return (status, new.status), new
+
+
+def order(
+    data: Path, catalog: Catalog, told: Order, now: datetime, tell: Telling = lambda before, after: None
+) -> Override:
+    """Note an order on the disk where no service runs that could be told; the next one, or one that runs, obeys it.
+
+    Raises NothingToOverride, OverrideRefused, or OSError where it cannot be kept.
+    """
+    paths = CatalogPaths(data)
     with locked(paths.overrides):
         overrides = read_overrides(paths)
-        standing = overrides.get(key)
-        status = standing.status if standing else experiment.status
-        if action == "resume" and "stopped" in (status, catalog.written.get(key)):
-            raise ExperimentStopped(_shown_since(experiment, standing))
-        _check_order(told, status, experiment)
-        new = Override(
-            status=_WANTED[action],
-            ordered_at=now,
-            started=action == "start" or bool(standing and standing.started),
-            shipped=told.variant if action == "ship" else None,
-        )
-        if standing and standing.course == new.course:
-            new = new.model_copy(update={"ordered_at": standing.ordered_at})
-        overrides[key] = new
-        if action in WAITS_FOR_THE_AUDIT:
-            tell(status, new.status)
-        replace_file(paths.overrides, _ADAPTER.dump_json(overrides))
-        if action not in WAITS_FOR_THE_AUDIT:
-            tell(status, new.status)
+        change, new = new_order(catalog, overrides.get(told.key), told, now)
+        if told.action in WAITS_FOR_THE_AUDIT:
+            tell(*change)
+        keep_file(paths.overrides, overrides_json({**overrides, told.key: new}), Ballast(data))
+        if told.action not in WAITS_FOR_THE_AUDIT:
+            tell(*change)
         return new
+
+
+def overrides_json(overrides: Mapping[str, Override]) -> bytes:
+    """The orders in force as they stand in their file."""
+    return _ADAPTER.dump_json(dict(overrides))
+
+
+def joined(ours: Mapping[str, Override], others: Mapping[str, Override]) -> dict[str, Override]:
+    """The orders of two hands: of one experiment the later one."""
+    later = {key: each for key, each in others.items() if key not in ours or each.ordered_at >= ours[key].ordered_at}
+    return {**ours, **later}
 
 
 def _shown_since(experiment: Experiment, standing: Override | None) -> str:
@@ -162,24 +188,17 @@ def _yields(given: Override, written: Experiment) -> bool:
     return given.status == written.status or firmness[written.status] > max(firmness[given.status], 1)
 
 
-def settled_overrides(paths: CatalogPaths, content: CatalogContent) -> Mapping[str, Course]:
-    """The orders that outrank the files, by key; those the files have caught up with are forgotten.
-
-    The phase that an order is carried out for is noted, because a stop is one phase's.
+def settled(overrides: Mapping[str, Override], content: CatalogContent) -> dict[str, Override]:
+    """The orders without those that the files have caught up with, each with the phase it is first carried out for,
+    because a stop is one phase's.
     """
-    overrides = read_overrides(paths)
     kept = outranking(overrides, content)
     phases = {experiment.key: experiment.phase for experiment in content.experiments}
-    settled = {
+    return {
         key: value if value.phase is not None else value.model_copy(update={"phase": phases[key]})
         for key, value in overrides.items()
         if key in kept
     }
-    if settled != overrides:
-        with locked(paths.overrides):  # an order that came meanwhile stays
-            new = {key: value for key, value in read_overrides(paths).items() if overrides.get(key) != value}
-            replace_file(paths.overrides, _ADAPTER.dump_json(settled | new))
-    return kept
 
 
 def outranking(overrides: Mapping[str, Override], content: CatalogContent) -> dict[str, Course]:

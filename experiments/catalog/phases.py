@@ -15,7 +15,7 @@ from experiments.definitions.content import CatalogContent, canonical
 from experiments.definitions.folder import builtin_metrics
 from experiments.definitions.model import Definition, Experiment
 from experiments.definitions.shop import Holdout, Metric, Segment
-from kit.files import read_or_none, replace_file
+from kit.files import read_or_none
 
 UNITS_PER_VARIANT: Final = 10_000  # planned where no traffic was logged
 
@@ -91,8 +91,7 @@ _ADAPTER: TypeAdapter[list[FrozenDesign]] = TypeAdapter(list[FrozenDesign])
 def stored_phases(paths: CatalogPaths) -> dict[tuple[str, int], FrozenDesign]:
     """All frozen designs of a data directory, as they were written."""
     content = read_or_none(paths.phases)
-    designs = _ADAPTER.validate_json(content) if content else []
-    return {(design.key, design.phase): design for design in designs}
+    return phases_of(content) if content else {}
 
 
 def read_phases(paths: CatalogPaths) -> dict[tuple[str, int], FrozenDesign]:
@@ -116,9 +115,14 @@ def read_phases(paths: CatalogPaths) -> dict[tuple[str, int], FrozenDesign]:
     return designs
 
 
-def write_phases(paths: CatalogPaths, phases: Phases) -> None:
-    """Replace the frozen designs of a data directory, atomically."""
-    replace_file(paths.phases, _ADAPTER.dump_json([phases[name] for name in sorted(phases)]))
+def phases_json(phases: Phases) -> bytes:
+    """Frozen designs as they stand in their file, and as the analysis is told them."""
+    return _ADAPTER.dump_json([phases[name] for name in sorted(phases)])
+
+
+def phases_of(content: bytes) -> dict[tuple[str, int], FrozenDesign]:
+    """Frozen designs by key and phase. Raises ValidationError."""
+    return {(design.key, design.phase): design for design in _ADAPTER.validate_json(content)}
 
 
 def freeze(experiment: Experiment, content: CatalogContent, now: datetime) -> FrozenDesign:

@@ -206,11 +206,24 @@ def test_of_works_side_by_side_the_first_that_fails_ends_the_others(caplog: pyte
     async def test() -> None:
         with pytest.raises(Foreign, match="first"):
             await together(endless(), failing())
+        assert asyncio.current_task().cancelling() == 0, "its own end would be taken for a work's, and the reverse"
         await together()
 
     run(test)
     assert ended == ["endless"]
     assert "KeyError: 'while ending'" in caplog.text
+
+
+def test_a_work_that_was_cancelled_by_itself_is_not_taken_for_done() -> None:
+    async def cancelled() -> None:
+        raise asyncio.CancelledError
+
+    async def test() -> None:
+        with pytest.raises(asyncio.CancelledError):
+            await together(cancelled(), asyncio.sleep(0))
+        assert asyncio.current_task().cancelling() == 0
+
+    run(test)
 
 
 def test_work_returns_unless_the_end_comes_first() -> None:

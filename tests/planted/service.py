@@ -181,15 +181,31 @@ SERVICE: Mapping[str, Mutation] = {
         ),
     ),
     "sparse_counters": Mutation(
-        "the blocks of the counters' file are allocated when they are first written to",
-        ("tests/app/runtime/test_telemetry.py",),
+        "the pages of the board are allocated when they are first written to",
+        ("tests/app/runtime/test_board.py",),
         (
             Edit(
-                "app/runtime/telemetry.py",
-                "os.pwrite(descriptor, bytes(self._bytes - there), there)",
-                "os.ftruncate(descriptor, max(self._bytes, there))",
+                "app/runtime/board.py",
+                "            written += os.pwrite(descriptor, bytes(min(1 << 20, size - written)), written)\n",
+                "            written = os.ftruncate(descriptor, size) or size\n",
             ),
         ),
+    ),
+    "torn_causes": Mutation(
+        "a cause is rewritten where it stands",
+        ("tests/app/runtime/test_board.py",),
+        (
+            Edit(
+                "app/runtime/board.py",
+                "at = self._causes_at + self._sequence % 2 * CAUSES_BYTES",
+                "at = self._causes_at",
+            ),
+        ),
+    ),
+    "counted_anew": Mutation(
+        "who follows a worker that died counts from nothing",
+        ("tests/app/runtime/test_telemetry.py",),
+        (Edit("app/runtime/telemetry.py", "if own[0] != self._names:", "if True:"),),
     ),
     "leaking_questions": Mutation(
         "each question opens a connection to the store of its own",

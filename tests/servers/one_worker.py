@@ -16,6 +16,7 @@ from servers.patience import until
 
 from app.keys.listed import KeysKeeper
 from app.main import create_app
+from app.runtime.board import Desk
 from app.runtime.settings import Settings
 from app.serving.server import server_config
 from events.store.embedded import EmbeddedStore
@@ -82,7 +83,9 @@ class OneWorker:
         self.keeper.boot()
         if self.key_list is not None:
             self.key_list.boot()
-        self.app = create_app(self.settings)
+        desk = Desk.alone()
+        self.board = desk.board
+        self.app = create_app(self.settings, desk)
         self.loop: Any = None  # that it runs on, in a thread of its own
         self._server = uvicorn.Server(server_config(self.app, host="127.0.0.1", port=0))
         self._thread = threading.Thread(target=self._server.run, daemon=True)

@@ -34,6 +34,8 @@ class Service:
     `client(key)` is an httpx client of it; `results(experiment)` waits until nothing is pending.
     """
 
+    within: tuple[str, ...] = ()  # the command that it is started by
+
     def __init__(self, data: Path, definitions: Path, variables: Mapping[str, str], entry: str = ENTRY) -> None:
         self.data = data
         self.definitions = definitions
@@ -63,7 +65,7 @@ class Service:
         """Start without waiting."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-P", "-m", self.entry, "serve"],
+                [*self.within, sys.executable, "-P", "-m", self.entry, "serve"],
                 env=self.environment(),
                 cwd=Path(__file__).parents[2],
                 stdout=log,

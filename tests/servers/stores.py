@@ -10,6 +10,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Self
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -126,25 +127,23 @@ def answers_ping(port: int) -> bool:
         client.close()
 
 
-class TlsDoor:
-    """TLS in front of a plain server, as the packaged server has none of its own; runs in a thread."""
+class Door:
+    """An address in front of a plain server, which may be another one from some moment on; runs in a thread."""
 
-    def __init__(self, folder: Path, server: StoreServer) -> None:
-        self.certificate = self_signed(folder)
+    def __init__(self, server: StoreServer, context: ssl.SSLContext | None = None) -> None:
         self.port = free_port()
-        self._server = server
+        self.server = server
+        self._context = context
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
 
     @property
     def url(self) -> str:
-        return f"rediss://127.0.0.1:{self.port}?ssl_ca_certs={self.certificate}"
+        return f"redis://127.0.0.1:{self.port}"
 
-    def start(self) -> "TlsDoor":
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate)
+    def start(self) -> Self:
         self._thread.start()
-        opening = asyncio.start_server(self._forward, "127.0.0.1", self.port, ssl=context)
+        opening = asyncio.start_server(self._forward, "127.0.0.1", self.port, ssl=self._context)
         self._listening = asyncio.run_coroutine_threadsafe(opening, self._loop).result()
         return self
 
@@ -162,11 +161,31 @@ class TlsDoor:
         await asyncio.gather(*others, return_exceptions=True)
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self._server.port)
-        with contextlib.suppress(OSError):
-            await asyncio.gather(_copy(reader, behind_writer), _copy(behind_reader, writer))
-        writer.close()
-        behind_writer.close()
+        try:
+            behind_reader, behind_writer = await asyncio.open_connection("127.0.0.1", self.server.port)
+        except OSError:  # nobody is behind it
+            writer.close()
+            return
+        try:
+            with contextlib.suppress(OSError):
+                await asyncio.gather(_copy(reader, behind_writer), _copy(behind_reader, writer))
+        finally:
+            writer.close()
+            behind_writer.close()
+
+
+class TlsDoor(Door):
+    """TLS in front of a plain server, as the packaged server has none of its own."""
+
+    def __init__(self, folder: Path, server: StoreServer) -> None:
+        self.certificate = self_signed(folder)
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate)
+        super().__init__(server, context)
+
+    @property
+    def url(self) -> str:
+        return f"rediss://127.0.0.1:{self.port}?ssl_ca_certs={self.certificate}"
 
 
 async def _copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

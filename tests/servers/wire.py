@@ -29,6 +29,10 @@ class Wire(asyncio.Transport):
     def is_closing(self) -> bool:
         return self.closed.is_set()
 
+    def get_write_buffer_size(self) -> int:
+        """All that is written is taken."""
+        return 0
+
     def pause_reading(self) -> None:
         """Nothing is in between that could go on reading."""
 

@@ -85,6 +85,18 @@ def asked() -> Iterator[Stream]:
         chunked(FLAG, QUICK, trailer=steering).replace(PUBLISHABLE.encode(), b"none-such-key", 1) + LAST,
         (401, 200),
     )
+    for host in (
+        b"a.example:8000",
+        b"127.0.0.1",
+        b"[::1]:8000",
+        b"[::1]",
+        b"a_b",
+        b"xn--bcher-kva.example",
+        b"",
+        b" a ",
+    ):
+        named = post(FLAG, QUICK, host=b"Host: %b\r\n" % host)
+        yield Stream(f"a host {host.decode()}", named + LAST, (200, 200))
     yield Stream("an address with escapes", post(b"/v1/%74rack?a=%20b", EVENT) + LAST, (200, 200))
     yield Stream("an absolute address", post(b"http://b.example/v1/track", EVENT) + LAST, (200, 200))
 
@@ -111,6 +123,16 @@ def refused() -> Iterator[Stream]:
         "an upgraded coding twice": chunked(FLAG, QUICK, UPGRADE).replace(b"chunked", b"gzip, chunked"),
         "no host": post(FLAG, QUICK, host=b""),
         "two hosts": post(FLAG, QUICK, host=b"Host: a\r\nhost: a\r\n"),
+        "two hosts in one": post(FLAG, QUICK, host=b"Host: a, b\r\n"),
+        "a host with a path": post(FLAG, QUICK, host=b"Host: a/b\r\n"),
+        "a host with a user": post(FLAG, QUICK, host=b"Host: u@a\r\n"),
+        "a host with a blank": post(FLAG, QUICK, host=b"Host: a b\r\n"),
+        "a host with a tab": post(FLAG, QUICK, host=b"Host: a\tb\r\n"),
+        "a host with a port that is none": post(FLAG, QUICK, host=b"Host: a:8x\r\n"),
+        "a host with two ports": post(FLAG, QUICK, host=b"Host: a:80:81\r\n"),
+        "a host of half a bracket": post(FLAG, QUICK, host=b"Host: [::1\r\n"),
+        "a host in no known letters": post(FLAG, QUICK, host=b"Host: \xc3\xa9\r\n"),
+        "a bad host of 1.0": post(FLAG, QUICK, host=b"Host: a b\r\n", version=b"1.0"),
         "two hosts of 1.0": post(FLAG, QUICK, host=b"Host: a\r\nHost: b\r\n", version=b"1.0"),
         "upgrade without host": post(FLAG, QUICK, UPGRADE, host=b""),
         "another version": post(FLAG, QUICK, version=b"2.0"),

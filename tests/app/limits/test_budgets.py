@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
 from servers.patience import until
 
-from app.limits import budgets as budgets_module
 from app.limits.budgets import KINDS, NEIGHBOURS, ROW, ROWS, Account, Allowance, Books, Budgets, Limits
+from app.runtime.board import Board
 
 FREE = 1e9
 ONE = (1.0, 0.0, 0.0, 0.0)
+KEPT = list[Board]()  # of another process, which holds what it claimed as long as it has the board
 
 
 def allowance(per_second: float = 2, burst: float = 3) -> Allowance:
@@ -88,28 +89,35 @@ def test_no_caller_ever_gets_more_than_the_rate_and_the_burst_from_all_workers_t
     assert let_in >= min(burst, len(times))
 
 
-def test_processes_that_write_at_the_same_time_let_little_more_pass(tmp_path: Path) -> None:
-    path = tmp_path / "books"
-    Books(path).close()
-    with multiprocessing.get_context("spawn").Pool(4) as pool:
-        let_in = sum(pool.map(let_in_by_one, [path] * 4, chunksize=1))
+def test_processes_that_write_at_the_same_time_let_little_more_pass() -> None:
+    board = Board.make(4)
+    with multiprocessing.get_context("fork").Pool(4) as pool:
+        let_in = sum(pool.map(let_in_by_one, [board.descriptor] * 4, chunksize=1))
     assert 2000 + 10 * 500 <= let_in <= 1.1 * (2000 + 10 * 500)
 
 
-def test_while_another_worker_writes_what_is_used_is_kept_and_written_when_it_is_done(tmp_path: Path) -> None:
-    path = tmp_path / "books"
-    books, others = Books(path), Books(path)
-    mine, theirs = budgets(books, per_second=1, burst=2), budgets(others, per_second=1, burst=2)
-    assert others.claimed()
-    assert [passed(mine, "a", 1.0) for _ in range(2)] == [True, True]
-    assert theirs.tab(b"page", "a", secret=False).spent(1.0) is None
-    others.release()
+def test_while_another_worker_writes_what_is_used_is_kept_and_written_when_it_is_done() -> None:
+    board = Board.make(2)
+    books = Books(board)
+    mine, theirs = (budgets(each, per_second=1, burst=2) for each in (books, Books(board)))
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        assert pool.apply(claimed_by_another, [board.descriptor])
+        assert [passed(mine, "a", 1.0) for _ in range(2)] == [True, True]
+        assert theirs.tab(b"page", "a", secret=False).spent(1.0) is None
+    until(books.claimed, "the end of the other one has released them")
+    books.release()
     assert [passed(mine, "a", 1.0), passed(mine, "a", 1.0), passed(theirs, "a", 1.0)] == [True, False, False]
 
 
-def let_in_by_one(path: Path) -> int:
+def claimed_by_another(descriptor: int) -> bool:
+    """By a process that goes on writing until it is ended."""
+    KEPT.append(Board.attach(descriptor))
+    return Books(KEPT[0]).claimed()
+
+
+def let_in_by_one(descriptor: int) -> int:
     """Of 10 seconds with far more requests than may pass; all processes count them from the same moment."""
-    bucket = budgets(Books(path), 500, 2000)
+    bucket = budgets(Books(Board.attach(descriptor)), 500, 2000)
     return sum(passed(bucket, "a", 1000.0 + second) for second in range(11) for _ in range(8000))
 
 
@@ -123,9 +131,8 @@ def test_where_others_take_all_rows_a_caller_is_not_limited() -> None:
         account.charge(10.0, ONE)
 
 
-def test_an_account_that_owes_nothing_gives_its_row_to_another(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(budgets_module, "ROWS", NEIGHBOURS)
-    books = Books()
+def test_an_account_that_owes_nothing_gives_its_row_to_another() -> None:
+    books = Books(rows=NEIGHBOURS)
     *first, late = [Account(books, b"%d" % number, allowance(1, 1)) for number in range(NEIGHBOURS + 1)]
     for account in (*first, late):
         account.charge(1.0, ONE)

@@ -9,6 +9,7 @@ from servers.patience import until
 
 from app.processes import supervised
 from app.processes.supervised import FIRST_DELAY_SECONDS, LONGEST_DELAY_SECONDS, STEADY_SECONDS, ChildProcess, Role
+from app.runtime.board import Board
 
 
 class Clock:
@@ -31,7 +32,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 MODULE = "child_of_a_test"
 LIVES = """
 import os, signal, sys
-name, ready, _ = sys.argv[1:]
+name, ready, *_ = sys.argv[1:]
 if name == "endless":
     signal.pause()
 if name == "broken":
@@ -44,6 +45,10 @@ os.write(int(ready), b"1")
 def _module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / f"{MODULE}.py").write_text(LIVES)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+
+def made(role: Role) -> ChildProcess:
+    return ChildProcess(role, Board.make(1).desk("trainer"))
 
 
 def live(child: ChildProcess, clock: Clock, seconds: float) -> float:
@@ -60,7 +65,7 @@ def live(child: ChildProcess, clock: Clock, seconds: float) -> float:
 
 
 def test_one_that_cannot_start_is_tried_at_growing_intervals_up_to_the_longest(clock: Clock) -> None:
-    child = ChildProcess(Role("broken", module=MODULE))
+    child = made(Role("broken", module=MODULE))
     delays = [live(child, clock, 0.0) for _ in range(9)]
     assert delays[:3] == pytest.approx([FIRST_DELAY_SECONDS, 2 * FIRST_DELAY_SECONDS, 4 * FIRST_DELAY_SECONDS])
     assert delays == sorted(delays)
@@ -68,20 +73,20 @@ def test_one_that_cannot_start_is_tried_at_growing_intervals_up_to_the_longest(c
 
 
 def test_one_that_was_ready_for_a_while_is_started_again_without_delay(clock: Clock) -> None:
-    child = ChildProcess(Role("brief", module=MODULE))
+    child = made(Role("brief", module=MODULE))
     delays = [live(child, clock, seconds) for seconds in (0.0, 0.0, 0.0, STEADY_SECONDS)]
     assert delays[2] == pytest.approx(4 * FIRST_DELAY_SECONDS)
     assert delays[3] == pytest.approx(FIRST_DELAY_SECONDS)
 
 
 def test_one_that_dies_as_soon_as_it_is_ready_is_not_healthy(clock: Clock) -> None:
-    child = ChildProcess(Role("brief", module=MODULE))
+    child = made(Role("brief", module=MODULE))
     delays = [live(child, clock, STEADY_SECONDS / 2) for _ in range(3)]
     assert delays == pytest.approx([FIRST_DELAY_SECONDS, 2 * FIRST_DELAY_SECONDS, 4 * FIRST_DELAY_SECONDS])
 
 
 def test_one_that_lives_is_not_reaped_and_one_that_does_not_go_is_killed() -> None:
-    child = ChildProcess(Role("endless", module=MODULE))
+    child = made(Role("endless", module=MODULE))
     child.start()
     assert child.reap() is None
     assert child.alive

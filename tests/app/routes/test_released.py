@@ -3,6 +3,7 @@
 import json
 import re
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import count
@@ -20,9 +21,10 @@ from servers.streams import ending
 from worlds.drawn_definitions import NOW, files, folders, is_released
 
 from app.main import cold_routes
-from experiments.catalog.files import CatalogPaths, KeeperState, publish_catalog, write_keeper_state
+from experiments.catalog.files import CatalogPaths, KeeperState, keeper_state_json, publish_catalog
 from experiments.definitions.content import PublishedCatalog, content_version
 from experiments.definitions.folder import read_sources
+from kit.files import FilesToKeep, replace_file
 from kit.located import DefinitionError
 from kit.time import DAY_US, now_us
 
@@ -63,7 +65,9 @@ class World:
         sources = files(drawn)
         content = read_sources(sources).complete()
         snapshot = PublishedCatalog(version=content_version(content), received_at=NOW, content=content)
-        publish_catalog(CatalogPaths(self.worker.settings.data), snapshot, sources)
+        kept = FilesToKeep()
+        publish_catalog(CatalogPaths(self.worker.settings.data), snapshot, sources, kept)
+        kept.keep()
         self.worker.app.cold.state.resources.catalogs.poll()
 
 
@@ -75,7 +79,7 @@ def world(worker: OneWorker) -> Iterator[World]:
             if name.startswith(("app.delivery.", "app.intake.", "app.management.", "app.routes.")) and hasattr(
                 module, "time"
             ):
-                patched.setattr(module, "time", SimpleNamespace(time=standing.time))
+                patched.setattr(module, "time", SimpleNamespace(time=standing.time, monotonic=time.monotonic))
         patched.setattr("app.intake.tracking.now_us", standing.now_us)
         yield standing
 
@@ -228,10 +232,10 @@ def test_health_tells_pages_codes_and_a_secret_key_what_they_mean(tmp_path: Path
         for number in range(2):
             worker.keeper.errors += (DefinitionError(f"hidden-{number}.yaml", 1, "name", "is secret"),)
         data = worker.settings.data
-        write_keeper_state(CatalogPaths(data), KeeperState(errors=worker.keeper.errors, since=NOW))
-        (data / "run" / "degraded.json").write_text(
-            '{"causes": ["data_damaged: part 7", "data_damaged: paused", "data_damaged: draft"]}'
-        )
+        state = KeeperState(errors=worker.keeper.errors, since=NOW)
+        replace_file(CatalogPaths(data).state, keeper_state_json(state))
+        for role, named in (("supervisor", "part 7"), ("writer", "paused"), ("analysis", "draft")):
+            worker.board.desk(role).note("data_damaged", named)
         worker.app.cold.state.resources.catalogs.poll()
         told, known = anyone.get("/readyz").json(), backend.get("/readyz").json()
         assert told["degraded"] == ["definitions_invalid", "data_damaged", "data_damaged: paused", "data_damaged"]

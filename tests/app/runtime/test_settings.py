@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from app.runtime.settings import Settings, SettingsError, load_settings, unknown_variables, variable
+from app.runtime.settings import Settings, SettingsError, load_settings, unknown_variables
+from app.runtime.sources import variable
 
 REPOSITORY = Path(__file__).parents[3]
 DOCUMENT = REPOSITORY / "docs" / "settings.md"

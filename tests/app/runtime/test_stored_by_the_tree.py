@@ -1,8 +1,7 @@
-"""What the processes of one service tell each other by files and pipes is read as it was said."""
+"""What the processes of one service tell each other by the board, files and pipes is read as it was said."""
 
 from ipaddress import ip_network
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.http.access import Keys
+from app.runtime.board import Desk
 from app.runtime.settings import Settings, SettingsError, load_settings
 from app.runtime.telemetry import EVENT_OUTCOMES, STATUSES, STRATEGIES, Telemetry
 
@@ -65,17 +65,15 @@ OUTCOMES = st.lists(st.tuples(st.sampled_from(EVENT_OUTCOMES), st.integers(0, 10
 def test_counters_tell_what_was_counted_also_after_a_worker_began_anew(
     answers: list[tuple[str, int, float]], outcomes: list[tuple[str, int]], anew: bool
 ) -> None:
-    with TemporaryDirectory() as folder:
-        counters = Telemetry(Path(folder), ROUTES)
-        for answer in answers:
-            counters.answered(*answer)
-        for outcome in outcomes:
-            counters.events(*outcome)
-        if anew:
-            counters.close()
-            counters = Telemetry(Path(folder), ROUTES)
-        families = text_string_to_metric_families(counters.exposition({}))
-        counters.close()
+    desk = Desk.alone()
+    counters = Telemetry(desk, ROUTES)
+    for answer in answers:
+        counters.answered(*answer)
+    for outcome in outcomes:
+        counters.events(*outcome)
+    if anew:
+        counters = Telemetry(desk, ROUTES)
+    families = text_string_to_metric_families(counters.exposition({}))
     told = {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
     for route, status, _ in answers:
         asked = [answer for answer in answers if answer[:2] == (route, status)]
@@ -89,15 +87,13 @@ def test_counters_tell_what_was_counted_also_after_a_worker_began_anew(
 @FEW
 @given(st.lists(st.tuples(st.sampled_from(STRATEGIES), st.booleans(), st.integers(0, 100))), st.booleans())
 def test_lists_are_counted_by_their_own_strategy(lists: list[tuple[str, bool, int]], anew: bool) -> None:
-    with TemporaryDirectory() as folder:
-        counts = Telemetry(Path(folder), ROUTES)
-        for each in lists:
-            counts.recommended(*each)
-        if anew:
-            counts.close()
-            counts = Telemetry(Path(folder), ROUTES)
-        totals = counts.recommendations()
-        counts.close()
+    desk = Desk.alone()
+    counts = Telemetry(desk, ROUTES)
+    for each in lists:
+        counts.recommended(*each)
+    if anew:
+        counts = Telemetry(desk, ROUTES)
+    totals = counts.recommendations()
     for strategy in STRATEGIES:
         own = [each for each in lists if each[0] == strategy]
         figures = (len(own), sum(each[1] for each in own), sum(each[2] for each in own))

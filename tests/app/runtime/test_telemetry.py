@@ -1,19 +1,21 @@
 """Counters are right across workers: any of them tells the sum of all, also of those that died."""
 
+import signal
 import subprocess
 import sys
-from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from servers.one_worker import SECRET, OneWorker
 
+from app.runtime.board import Board, Desk
 from app.runtime.telemetry import Telemetry
 
 OTHER_WORKER = """
 import os, signal, sys
-from pathlib import Path
+from app.runtime.board import Board, Desk
 from app.runtime.telemetry import Telemetry
-telemetry = Telemetry(Path(sys.argv[1]), ["/v1/track"])
+telemetry = Telemetry(Board.attach(int(sys.argv[1])).desk("worker", 1), ["/v1/track"])
 for _ in range(1000):
     telemetry.answered("/v1/track", 200, 0.004)
     telemetry.events("stored", 2)
@@ -29,12 +31,14 @@ def samples(text: str) -> dict[tuple[str, ...], float]:
     return found
 
 
-def test_what_killed_workers_counted_stays_counted(tmp_path: Path) -> None:
-    telemetry = Telemetry(tmp_path, ["/v1/track"])
+def test_what_killed_workers_counted_stays_counted_and_their_successors_go_on() -> None:
+    board = Board.make(2)
+    telemetry = Telemetry(board.desk("worker"), ["/v1/track"])
     telemetry.answered("/v1/track", 200, 0.5)
     telemetry.answered("/never/heard/of", 418, 0.5)
-    for _ in range(2):
-        subprocess.run([sys.executable, "-c", OTHER_WORKER, str(tmp_path)], check=False)
+    for _ in range(2):  # the second one in the place of the first
+        command = [sys.executable, "-c", OTHER_WORKER, str(board.descriptor)]
+        assert subprocess.run(command, check=False, pass_fds=[board.descriptor]).returncode == -signal.SIGKILL
     told = samples(telemetry.exposition({"resonate_gauge": 1.5}))
     assert told[("resonate_http_requests_total", "/v1/track", "200")] == 2001
     assert told[("resonate_http_requests_total", "other", "other")] == 1
@@ -42,20 +46,22 @@ def test_what_killed_workers_counted_stays_counted(tmp_path: Path) -> None:
     assert told[("resonate_http_request_seconds_bucket", "/v1/track", "0.005")] == 2000
     assert told[("resonate_events_total", "stored")] == 4000
     assert told[("resonate_gauge",)] == 1.5
-    telemetry.close()
 
 
-def test_a_file_of_another_release_is_left_alone(tmp_path: Path) -> None:
-    old = Telemetry(tmp_path, ["/old"])
-    old.answered("/old", 200, 0.1)
-    assert "/old" not in Telemetry(tmp_path, ["/new"]).exposition({})
+def test_a_worker_of_another_release_begins_anew_and_is_added_to_nobodys() -> None:
+    board = Board.make(2)
+    old, other = (Telemetry(desk, ["/old"]) for desk in board.desks("worker"))
+    for each in (old, other):
+        each.answered("/old", 200, 0.1)
+    new = Telemetry(board.desk("worker"), ["/new"])
+    assert new.counters.total(("requests", "/new", "200")) == 0
+    assert "/old" not in new.exposition({})
+    assert other.counters.total(("requests", "/old", "200")) == 1
 
 
-def test_every_block_of_the_counters_is_there_before_a_full_disk_can_refuse_one(tmp_path: Path) -> None:
-    telemetry = Telemetry(tmp_path, [f"/route/{number}" for number in range(50)])
-    (file,) = tmp_path.iterdir()
-    assert file.stat().st_blocks * 512 >= file.stat().st_size >= telemetry.counters.values.nbytes > 0
-    telemetry.close()
+def test_more_counters_than_a_worker_has_room_for_are_refused() -> None:
+    with pytest.raises(ValueError, match="raise COUNTERS"):
+        Telemetry(Desk.alone(), [f"/route/{number}" for number in range(1_000)])
 
 
 def test_the_endpoint_counts_requests_events_and_exposures_by_outcome(worker: OneWorker) -> None:

@@ -12,6 +12,7 @@ import redis
 from msgspec.structs import fields as struct_fields
 from servers.one_worker import OneWorker
 
+from app.runtime.board import Board
 from app.runtime.telemetry import GROWING_SECONDS, TROUBLES, Telemetry
 from events.ingest.stream import StreamState
 from events.store.health import StoreState
@@ -91,10 +92,10 @@ def test_lost_data_is_counted_and_degrades_readiness(worker: OneWorker, client: 
     assert client.get("/readyz").json()["degraded"] == ["history_failures", "message_conflicts"]
 
 
-def test_what_went_wrong_grows_for_a_minute_whichever_worker_saw_it(tmp_path: Path) -> None:
-    here, there = Telemetry(tmp_path, ["/x"]), Telemetry(tmp_path, ["/x"])
+def test_what_went_wrong_grows_for_a_minute_whichever_worker_saw_it() -> None:
+    here, there = (Telemetry(desk, ["/x"]) for desk in Board.make(2).desks("worker"))
     there.went_wrong("history_failures", 3)
-    now = time.time()
+    now = time.monotonic()
     assert here.growing(now) == {"history_failures"}
     assert here.growing(now + GROWING_SECONDS) == set()
     assert "\nresonate_history_failures_total 3\n" in here.exposition({})

@@ -99,7 +99,7 @@ def test_a_request_that_began_beside_the_one_before_is_under_way_and_not_idle(tm
 
             def feed(part: bytes = part, idle: list[bool] = idle, seen: threading.Event = seen) -> None:
                 protocol.data_received(part)
-                idle.append(protocol.transport.close in protocol.idle)
+                idle.append(protocol.hang_up in protocol.idle)
                 seen.set()
 
             protocol.loop.call_soon_threadsafe(feed)

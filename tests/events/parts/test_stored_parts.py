@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from worlds.drawn import values
 
 from events.parts.digests import PartDigests, read_digests, write_digests
-from events.parts.ledger import Dropped, Loss, read_dropped, write_dropped
+from events.parts.ledger import Dropped, Loss, change_dropped, read_dropped
 from events.parts.manifest import Manifest, PartName, part_name, read_manifest, write_manifest
 from events.records import position_number, stream_number, stream_text
 
@@ -39,7 +39,7 @@ def test_the_ledger_of_what_is_gone_is_read_as_it_was_written(
     shards: dict[int, list[tuple[int, int]]], lost: list[Loss]
 ) -> None:
     with TemporaryDirectory() as log:
-        write_dropped(Path(log), Dropped(shards, lost))
+        change_dropped(Path(log), lambda _: Dropped(shards, lost))
         assert read_dropped(Path(log)) == Dropped(shards, lost)
 
 

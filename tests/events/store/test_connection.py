@@ -202,7 +202,7 @@ async def test_a_store_that_writes_its_file_anew_already_is_no_fault(
 async def test_another_users_server_in_place_of_the_embedded_store_hears_nothing(
     store: EmbeddedStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("events.store.connection.is_trusted", lambda _: False)
+    monkeypatch.setattr("events.store.preparation.is_trusted", lambda _: False)
     monkeypatch.setattr("kit.private.is_trusted", lambda _: False)
     async with connected(None, store.socket) as connection:
         with pytest.raises(StoreUnavailable):

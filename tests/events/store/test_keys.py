@@ -22,6 +22,7 @@ def documented_keys() -> set[str]:
 
 
 def keys_in_code() -> Iterator[str]:
+    yield keys.FORMAT
     yield keys.SHARDS
     yield keys.DESIGNS
     yield keys.OWNER

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.proving import examples
 
+from app.runtime.board import Desk
 from app.runtime.telemetry import Telemetry
 from app.worker.intake import IntakeTold
 from events.deletes.erased_rows import tombstone
@@ -128,7 +129,7 @@ def test_no_sentence_is_looked_through_over_and_over(piece: str) -> None:
 async def test_while_the_disk_takes_nothing_it_waits_and_is_told_all_the_same(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    telemetry = Telemetry(tmp_path / "metrics", [])
+    telemetry = Telemetry(Desk.alone(), [])
     intake = IntakeTold(tmp_path, lambda: __import__("datetime").UTC, telemetry, Scrubber())
     refusal = Refusal(0, "m-1", "userId", "invalid_id", "userId: it is a list", "track", "x", "")
 
@@ -144,7 +145,6 @@ async def test_while_the_disk_takes_nothing_it_waits_and_is_told_all_the_same(
     await intake.tell()
     assert sum(read_refused(tmp_path, 0).totals.values()) == 2
     assert json.loads((tmp_path / REFUSED_EVENTS).read_bytes())["outcomes"]["rejected"]["last"]["invalid_id"]
-    telemetry.close()
 
 
 def test_evaluations_of_workers_add_up_for_about_a_day(tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_evaluations_of_workers_add_up_for_about_a_day(tmp_path: Path) -> None:
 
 
 async def test_what_a_refused_event_calls_itself_is_scrubbed_as_rows_are(tmp_path: Path) -> None:
-    telemetry = Telemetry(tmp_path / "metrics", [])
+    telemetry = Telemetry(Desk.alone(), [])
     intake = IntakeTold(tmp_path, lambda: __import__("datetime").UTC, telemetry, Scrubber())
     told = "https://shop.example/in?token=geheim"
     intake.noted(Reading([], [Refusal(0, "m-1", "type", "unknown_type", "type: which", "203.0.113.77", told, "")]))
@@ -174,7 +174,6 @@ async def test_what_a_refused_event_calls_itself_is_scrubbed_as_rows_are(tmp_pat
     written = (tmp_path / REFUSED_EVENTS).read_bytes()
     assert b"geheim" not in written
     assert b"203.0.113.77" not in written
-    telemetry.close()
 
 
 def noted_of(at: int, message_id: str, *ids: str, event: str = "x") -> RefusedEvents:

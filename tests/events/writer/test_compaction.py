@@ -13,7 +13,7 @@ from events.deletes.erased_rows import tombstone
 from events.deletes.tombstones import add_tombstones
 from events.parts.part import Contents, DataDamaged, Part, PartListing, live_parts, verify
 from events.records import Record
-from events.writer.compaction import MOST_PARTS, Compaction, merged
+from events.writer.compaction import MOST_PARTS, OLDEST_SECONDS, Compaction, merged
 from events.writer.resumption import newest_on_disk
 
 START = 1_790_000_000_000_000  # 2026-09-21T14:13:20Z
@@ -36,23 +36,71 @@ def compact(data: Path, now: float, grace_seconds: float = 0) -> list[Part]:
     return Compaction(data, grace_seconds, lambda: now).run()
 
 
-def test_an_open_day_is_merged_once_it_has_more_than_32_parts(tmp_path: Path) -> None:
-    parts = log_of(tmp_path, MOST_PARTS)
+def test_an_open_day_is_merged_once_32_parts_stand(tmp_path: Path) -> None:
+    parts = log_of(tmp_path, MOST_PARTS - 1)
     assert compact(tmp_path, SAME_DAY) == []
     assert live_parts(tmp_path / "log") == parts
-    log_of(tmp_path / "more", MOST_PARTS + 1)
+    log_of(tmp_path / "more", MOST_PARTS)
     merge = compact(tmp_path / "more", SAME_DAY)
-    assert [(part.low, part.high, part.generation) for part in merge] == [(0, MOST_PARTS, 1)]
+    assert [(part.low, part.high, part.generation) for part in merge] == [(0, MOST_PARTS - 1, 1)]
     assert live_parts(tmp_path / "more" / "log") == merge
 
 
-def test_merges_of_an_open_day_are_merged_only_with_their_like(tmp_path: Path) -> None:
-    data = tmp_path
-    log_of(data, 33 * 3)
-    for _ in range(4):
-        compact(data, SAME_DAY)
-    generations = [part.generation for part in live_parts(data / "log")]
-    assert generations == [1]
+def test_fewer_are_merged_once_the_oldest_is_15_minutes_old(tmp_path: Path) -> None:
+    log_of(tmp_path, 3)
+    assert compact(tmp_path, START / 1e6 + OLDEST_SECONDS - 1) == []
+    [merge] = compact(tmp_path, START / 1e6 + OLDEST_SECONDS)
+    assert (merge.low, merge.high, merge.generation) == (0, 2, 1)
+    assert compact(tmp_path, START / 1e6 + 10 * OLDEST_SECONDS) == []  # nothing stands beside it
+
+
+def test_an_open_day_is_merged_once_a_minute_at_most_however_many_parts_come(tmp_path: Path) -> None:
+    beats = iter([0.0, 0.0, 59.0, 60.0, 60.0])
+    compaction = Compaction(tmp_path, 0, lambda: SAME_DAY, pace=lambda: next(beats))
+    log_of(tmp_path, MOST_PARTS)
+    assert len(compaction.run()) == 1
+    later = [Received(event, START + n * 1000) for n, event in enumerate(events(2 * MOST_PARTS))]
+    write_log(tmp_path / "later", later, cut=1)
+    come(tmp_path / "later", tmp_path, range(MOST_PARTS, 2 * MOST_PARTS))
+    assert compaction.run() == []
+    assert [part.low for part in compaction.run()] == [MOST_PARTS]
+
+
+def come(source: Path, data: Path, sequence: range) -> None:
+    """These parts of a log stand in another one from now on."""
+    for part in live_parts(source / "log"):
+        if part.low in sequence:
+            folder = data / "log" / part.path.parent.name
+            folder.mkdir(parents=True, exist_ok=True)
+            for path in (part.path, part.digests, part.path.with_suffix(".json")):
+                (folder / path.name).hardlink_to(path)
+
+
+PARTS_A_MINUTE = 6
+MINUTES = 130
+
+
+def test_what_is_an_hour_old_takes_few_bytes_and_is_written_again_seldom(tmp_path: Path) -> None:
+    """One event a second, a part of each ten seconds, merged by the minute: figures of a slow day, which is the worst."""
+    step = 60 // PARTS_A_MINUTE
+    sent = [Received(event, START + n * SECOND) for n, event in enumerate(shop_events(60 * MINUTES, 1))]
+    parts = write_log(tmp_path / "sent", sent, cut=step)
+    now = START / 1e6
+    compaction = Compaction(tmp_path, 0, lambda: now, pace=lambda: now)
+    written = 0
+    for minute in range(MINUTES):
+        come(tmp_path / "sent", tmp_path, range(minute * PARTS_A_MINUTE, (minute + 1) * PARTS_A_MINUTE))
+        now += 60.0
+        merges = compaction.run()
+        assert len(merges) <= 1
+        written += sum(part.rows for part in merges)
+        standing = live_parts(tmp_path / "log")
+        assert len(standing) < 4 * MOST_PARTS
+        old = [part for part in standing if part.max_received_at / 1e6 <= now - 3600]
+        assert sum(part.bytes for part in old) <= 60 * sum(part.rows for part in old)
+    assert sum(part.rows for part in standing) == sum(part.rows for part in parts)
+    assert written <= 4 * len(sent)
+    assert exported_ids(tmp_path, 10_000) == sorted(event.record.message_id for event in sent)
 
 
 def test_a_closed_day_becomes_one_part(tmp_path: Path) -> None:

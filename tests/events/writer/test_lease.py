@@ -2,16 +2,20 @@
 
 import asyncio
 import logging
+import subprocess
 import threading
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 from oracles.writing import messages, settle, writing, written_ids
 from servers.patience import HUNG_SECONDS, reached
 
 from events.ingest.stream import Stream
 from events.store.connection import Connection
 from events.store.embedded import EmbeddedStore
+from events.store.keys import OWNER
 from events.writer.lease import Lease, Owner, while_owner
 from events.writer.shard import WriterOptions
 from events.writer.watermark import StoreTakenOver
@@ -49,7 +53,7 @@ class Work:
 
 
 def test_a_data_directory_keeps_its_identity_and_no_two_have_the_same(tmp_path: Path) -> None:
-    assert owner(tmp_path / "a") == owner(tmp_path / "a")
+    assert owner(tmp_path / "a").log == owner(tmp_path / "a").log
     assert owner(tmp_path / "a").log != owner(tmp_path / "b").log
 
 
@@ -65,9 +69,79 @@ async def test_a_second_data_directory_is_refused_with_the_name_of_the_first(
 
 
 async def test_the_same_data_directory_goes_on_at_once(any_connection: Connection, tmp_path: Path) -> None:
-    assert await Lease(any_connection, owner(tmp_path)).claim() is None
-    assert await Lease(any_connection, Owner.of(tmp_path, 8)).claim() is None
-    assert await Lease(any_connection, Owner.of(tmp_path, 9)).other() is None
+    """However long the lease holds, and whatever pid it has: the directory's lock says that the other one is gone."""
+    first = owner(tmp_path)
+    assert await Lease(any_connection, first).claim() is None
+    assert await Unwatched(any_connection, Owner.of(tmp_path, first.pid)).claim() is None
+    assert await Unwatched(any_connection, Owner.of(tmp_path, 9)).other() is None
+
+
+class Unwatched(Lease):
+    """A lease whose holder must be known to be gone, or not, without a look at how long it holds."""
+
+    def __init__(self, connection: Connection, owner: Owner) -> None:
+        super().__init__(connection, owner, watch_seconds=HUNG_SECONDS)
+
+
+def copy_of(folder: Path) -> Path:
+    subprocess.run(["cp", "-a", folder, folder.with_name("copy")], check=True)
+    return folder.with_name("copy")
+
+
+async def test_a_copy_is_refused_until_the_lease_ends(connection: Connection, tmp_path: Path) -> None:
+    first = owner(tmp_path / "a")
+    assert await Lease(connection, first, SECONDS).claim() is None
+    copy = Unwatched(connection, Owner.of(copy_of(tmp_path / "a"), first.pid))
+    assert await copy.other() == first
+    assert await copy.claim() == first
+    await reached(lambda: claimed(copy), "the lease has ended")
+    assert await Lease(connection, first).claim() is not None
+
+
+MOVED = {"a restart of the machine": {"boot": "another"}, "another mount": {"device": "another"}}
+
+
+@pytest.mark.parametrize("changed", MOVED.values(), ids=MOVED)
+async def test_where_it_may_be_the_same_directory_a_lease_that_is_not_renewed_is_over(
+    changed: dict[str, str], connection: Connection, tmp_path: Path
+) -> None:
+    before = replace(owner(tmp_path), **changed)
+    assert await Lease(connection, before, HUNG_SECONDS).claim() is None
+    assert await Lease(connection, owner(tmp_path), watch_seconds=SECONDS).other() is None
+    assert await Lease(connection, owner(tmp_path), watch_seconds=SECONDS).claim() is None
+
+
+@pytest.mark.parametrize("changed", MOVED.values(), ids=MOVED)
+async def test_where_it_may_be_the_same_directory_a_lease_that_is_renewed_is_held(
+    changed: dict[str, str], connection: Connection, tmp_path: Path
+) -> None:
+    before = replace(owner(tmp_path), **changed)
+    lives = asyncio.Event()
+    renewing = asyncio.create_task(while_owner(Lease(connection, before), lives.wait, lives, SECONDS / RENEWALS))
+    await reached(lambda: connection.client.exists(OWNER), "the lease is held")
+    assert await Unwatched(connection, owner(tmp_path)).other() == before
+    assert await Unwatched(connection, owner(tmp_path)).claim() == before
+    lives.set()
+    await renewing
+
+
+async def test_a_holder_that_a_release_without_runs_left_is_waited_for(connection: Connection, tmp_path: Path) -> None:
+    ours = owner(tmp_path)
+    before = Owner(ours.log, ours.data, ours.host, ours.pid)
+    text = msgspec.json.encode({name: msgspec.structs.asdict(before)[name] for name in ("log", "data", "host", "pid")})
+    claim = ("resonate_claim", OWNER, before.log, text)
+    assert await connection.call(*claim, 60_000) is None
+    assert await Unwatched(connection, ours).claim() == before
+    assert await connection.call(*claim, 60_000) is None  # the older release goes on renewing it
+    assert await connection.call(*claim, 0) is None
+    assert await Unwatched(connection, ours).claim() is None
+    assert await connection.call(*claim, 60_000) is not None
+
+
+async def test_numbers_of_a_directory_are_kept_whole(connection: Connection, tmp_path: Path) -> None:
+    first = replace(owner(tmp_path), inode="18446744073709551615", device="9007199254740993")
+    assert await Lease(connection, first).claim() is None
+    assert await Unwatched(connection, Owner("b", "b", "b", 1, "b")).other() == first
 
 
 async def test_a_lease_that_is_given_back_is_free_and_one_that_is_not_renewed_ends(

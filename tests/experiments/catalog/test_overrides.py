@@ -144,14 +144,6 @@ def test_a_stop_that_an_older_version_noted_is_one_of_the_phase_that_is_served(s
     assert status(shop) == "running"
 
 
-def test_an_order_for_a_file_that_is_gone_is_forgotten(shop: Shop) -> None:
-    shop.order("pause")
-    (shop.definitions / "banner.yaml").unlink()
-    shop.settle()
-    assert shop.edit(BANNER) == []
-    assert status(shop) == "running"
-
-
 def _pause(data: Path, key: str) -> str:
     follower = CatalogReader(data)
     return order(data, follower.catalog, Order(key, "pause"), follower.catalog.received_at).status

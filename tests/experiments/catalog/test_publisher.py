@@ -133,19 +133,32 @@ def test_tests_may_be_cut_off_because_nothing_served_depends_on_them(shop: Shop)
     assert shop.edit(BANNER) == []
 
 
-def test_a_full_disk_keeps_what_is_served_and_heals(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_the_disk_does_not_take_is_served_all_the_same_named_and_kept_when_it_does(shop: Shop) -> None:
     follower = shop.boot(banner=BANNER)
+    told, noted = told_by(shop)
     history = shop.data / "catalogue" / "history"
     history.rename(history.with_name("away"))
     history.write_text("a file where a folder must be")  # stands for any failure to write
-    errors = shop.edit("key: second\nvariants: [a, b]\ngoal: csat\n", "second.yaml")
-    assert errors[0].startswith("the data directory: cannot keep the catalogue")
-    assert list(follower.catalog.experiments) == ["banner"]
+    assert shop.edit("key: second\nvariants: [a, b]\ngoal: csat\n", "second.yaml") == []
+    assert list(shop.keeper.catalog.experiments) == ["banner", "second"]
+    follower.take("catalogue", told["catalogue"])
+    assert list(follower.catalog.experiments) == ["banner", "second"]
+    assert (shop.keeper.not_kept is None, noted["catalogue_not_kept"]) == (False, "")
     history.unlink()
     history.with_name("away").rename(history)
-    assert shop.settle() == []
-    follower.poll()
-    assert list(follower.catalog.experiments) == ["banner", "second"]
+    for _ in range(20):  # of the keeper's clock
+        shop.keeper.poll()
+    assert (shop.keeper.not_kept, noted["catalogue_not_kept"]) == (None, None)
+    assert list(CatalogReader(shop.data).catalog.experiments) == ["banner", "second"]
+
+
+def told_by(shop: Shop) -> tuple[dict[str, bytes], dict[str, str | None]]:
+    """What the keeper tells from now on, by topic, and what it notes."""
+    told: dict[str, bytes] = {}
+    noted: dict[str, str | None] = {}
+    shop.keeper.publish = lambda topic, content: told.update({topic: content})
+    shop.keeper.note = lambda cause, named: noted.update({cause: named})
+    return told, noted
 
 
 def test_a_snapshot_that_cannot_be_read_leaves_the_follower_with_the_old_one(shop: Shop) -> None:

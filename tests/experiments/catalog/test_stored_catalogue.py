@@ -14,20 +14,25 @@ from experiments.catalog.files import (
     CatalogPaths,
     KeeperState,
     history_files,
+    keeper_state_json,
     publish_catalog,
+    put_sources,
     read_keeper_state,
     read_published,
     read_sources_of,
     time_of,
-    write_keeper_state,
-    write_sources,
 )
 from experiments.catalog.overrides import Order, Override, order, read_overrides
-from experiments.catalog.phases import FrozenDesign, stored_phases, write_phases
+from experiments.catalog.phases import FrozenDesign, Phases, phases_json, stored_phases
 from experiments.definitions.content import CatalogContent, PublishedCatalog, content_version
 from experiments.definitions.model import Experiment, Variant
+from kit.files import FilesToKeep, replace_file
 
 FEW = settings(max_examples=25, phases=(Phase.explicit, Phase.generate))  # too slow on the disk to be made smaller
+
+
+def write_phases(paths: CatalogPaths, phases: Phases) -> None:
+    replace_file(paths.phases, phases_json(phases))
 
 
 @FEW
@@ -70,7 +75,9 @@ def test_a_release_is_read_from_current_and_history_as_it_was_published(snapshot
     snapshot = snapshot.model_copy(update={"version": content_version(snapshot.content, snapshot.overridden)})
     with TemporaryDirectory() as folder:
         paths = CatalogPaths(Path(folder))
-        publish_catalog(paths, snapshot, {})
+        files = FilesToKeep()
+        publish_catalog(paths, snapshot, {}, files)
+        files.keep()
         (kept,) = history_files(paths)
         current, former = read_published(paths.current), read_published(kept)
         assert (current, former, time_of(kept)) == (snapshot, snapshot, snapshot.received_at)
@@ -95,6 +102,8 @@ def test_an_order_is_read_as_it_was_given(key: str, now: datetime) -> None:
 def test_mistakes_and_texts_are_read_as_they_were_written(state: KeeperState, sources: dict[str, bytes]) -> None:
     with TemporaryDirectory() as folder:
         paths = CatalogPaths(Path(folder))
-        write_keeper_state(paths, state)
-        write_sources(paths, sources)
+        files = FilesToKeep()
+        files.put(paths.state, keeper_state_json(state))
+        put_sources(paths, sources, files)
+        files.keep()
         assert (read_keeper_state(paths), read_sources_of(paths)) == (state, sources)

@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from app.cli.validation import simulate
+from app.cli.results import simulate
 from experiments.validation.simulation import FIGURES, RUNS, SEED, error_rates
 
 

@@ -12,7 +12,6 @@ from servers.people import Visitor
 
 from app.keys.scopes import Role
 from app.runtime.ailments import WORDS, Ailment, OwnCause, ailment_told
-from app.runtime.data_directory import DataDirectory
 from app.runtime.telemetry import Rate
 from events.causes import STORE_CAUSES
 from events.store.health import StoreState, read_state, write_state
@@ -65,14 +64,14 @@ def test_whatever_ails_the_store_is_read_on_the_page_with_what_ends_it(
 
 
 def test_damage_of_the_log_is_told_with_its_name_to_readers_alone(worker: OneWorker, signed_in_as: SignedInAs) -> None:
-    file = DataDirectory(worker.settings.data).degraded_file
-    file.write_text(json.dumps({"causes": ["data_damaged: part 7"]}))
+    analysis = worker.board.desk("analysis")
+    analysis.note("data_damaged", "part 7")
     try:
         page = signed_in_as("viewer").get("/dashboard/operations").text
         with worker.client(SECRET) as reader, worker.client() as stranger:
             known, public = (each.get("/readyz").json() for each in (reader, stranger))
     finally:
-        file.unlink()
+        analysis.note("data_damaged", None)
     assert "part 7" in page
     assert (known["degraded"], public["degraded"]) == (["data_damaged: part 7"], ["data_damaged"])
     [cause] = known["causes"]

@@ -1,0 +1,109 @@
+"""A process's side of its line to the supervisor: it hears what holds now, and asks for what only that one may do."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+from collections.abc import Callable, Generator
+from itertools import count
+from typing import Final
+
+from app.control.frames import ANSWER, ORDER, TOPICS, Frame, Incoming
+from app.control.orders import OrderAnswer, OrderAsked, answer_of
+
+logger = logging.getLogger(__name__)
+
+RECEIVED_BYTES: Final = 1 << 18
+FIRST_SECONDS: Final = 60.0  # until the supervisor has told of definitions; it may still read them
+ORDER_SECONDS: Final = 5.0
+
+
+class LineSilent(Exception):
+    """The supervisor did not answer in time, or its line has ended."""
+
+
+class Line:
+    """The socket that the supervisor handed over, by its descriptor.
+
+    `first` waits for what holds at the start, before there is a loop; `follow` hears of what comes after it.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._end = socket.socket(fileno=descriptor)
+        self._incoming = Incoming()
+        self._asked: dict[int, asyncio.Future[bytes]] = {}
+        self._numbers = count(1)
+        self._take: Callable[[str, bytes], None] | None = None
+
+    def first(self) -> dict[str, bytes]:
+        """What holds now, by topic. Raises LineSilent."""
+        told: dict[str, bytes] = {}
+        self._end.settimeout(FIRST_SECONDS)
+        while "catalogue" not in told:
+            try:
+                received = self._end.recv(RECEIVED_BYTES)
+            except TimeoutError:
+                raise LineSilent("the supervisor told of no definitions") from None
+            if not received:
+                raise LineSilent("the supervisor is gone")
+            told |= {TOPICS[frame.kind]: frame.content for frame in self._incoming.feed(received)}
+        return told
+
+    @contextlib.contextmanager
+    def follow(self, take: Callable[[str, bytes], None]) -> Generator[None]:
+        """Give `take` what holds, by topic, as soon as it is told, while the block runs in a loop."""
+        loop = asyncio.get_running_loop()
+        self._take = take
+        self._end.setblocking(False)
+        loop.add_reader(self._end, self._hear)
+        try:
+            yield
+        finally:
+            self._leave()
+
+    async def order(self, asked: OrderAsked) -> OrderAnswer:
+        """Let the supervisor carry an order out. Raises LineSilent, or what `answer_of` raises."""
+        number = next(self._numbers)
+        answered = self._asked[number] = asyncio.get_running_loop().create_future()
+        try:
+            async with asyncio.timeout(ORDER_SECONDS):
+                frame = Frame(ORDER, number, asked.encoded())
+                await asyncio.get_running_loop().sock_sendall(self._end, frame.packed())
+                return answer_of(await answered)
+        except (TimeoutError, OSError):
+            raise LineSilent("the service did not say in time what became of the order") from None
+        finally:
+            self._asked.pop(number, None)
+
+    def _hear(self) -> None:
+        try:
+            received = os.read(self._end.fileno(), RECEIVED_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = b""
+        if not received:
+            self._leave()
+            return
+        for frame in self._incoming.feed(received):
+            try:
+                self._heard(frame)
+            except Exception:
+                logger.exception("what the supervisor told could not be taken up")
+
+    def _heard(self, frame: Frame) -> None:
+        topic = TOPICS.get(frame.kind)
+        if topic is not None and self._take is not None:
+            self._take(topic, frame.content)
+        elif frame.kind == ANSWER and frame.number in self._asked and not self._asked[frame.number].done():
+            self._asked[frame.number].set_result(frame.content)
+
+    def _leave(self) -> None:
+        """Hear no more; who waits for an answer gets none."""
+        self._take = None
+        with contextlib.suppress(RuntimeError, ValueError):
+            asyncio.get_running_loop().remove_reader(self._end)
+        for waiting in self._asked.values():
+            if not waiting.done():
+                waiting.set_exception(ConnectionResetError())

@@ -1,0 +1,84 @@
+"""What a supervisor sees to beside its processes: files that wait for the disk, lines of the audit, leftovers."""
+
+import logging
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from app.keys.audit import Audit
+from app.runtime.ailments import AilmentCode
+from kit.files import FilesToKeep, remove_leftovers, why_unwritten
+
+logger = logging.getLogger("resonate.supervisor")
+
+SWEEP_SECONDS: Final = 60.0
+OLDEST_UPLOAD_SECONDS: Final = 300.0  # well beyond the deadlines of an upload and of its reading
+KEEP_SECONDS: Final = 1.0
+
+
+class Upkeep:
+    """Asked to `look` a few times a second. No disk ends the service: what it does not take is named, and tried again.
+
+    `note` tells `/readyz`.
+    """
+
+    def __init__(self, uploads: Path, audit: Audit, note: Callable[[AilmentCode, str | None], None]) -> None:
+        self._uploads = uploads
+        self._audit = audit
+        self._note = note
+        self._files = FilesToKeep()
+        self._unwritten: set[str] = set()
+        self._sweep_at = self._keep_at = 0.0
+
+    def put(self, path: Path, content: bytes) -> None:
+        """Give a file this content, now or as soon as its disk takes it."""
+        self._files.put(path, content)
+        self._keep()
+
+    def forget(self, path: Path) -> None:
+        """The file is to be gone."""
+        self._files.drop(path)
+        with self.meeting(path.name):
+            path.unlink(missing_ok=True)
+
+    @contextmanager
+    def meeting(self, name: str) -> Generator[None]:
+        """What a disk refuses in the block is named as `name` until the block is passed; nothing else is caught."""
+        try:
+            yield
+        except OSError as error:
+            why = why_unwritten(error)
+            if why is None:
+                raise
+            self.told(name, why)
+        else:
+            self.told(name, None)
+
+    def told(self, name: str, why: str | None) -> None:
+        """Something could not be written, and why; or (None) it is."""
+        if why is not None and name not in self._unwritten:
+            logger.error("%s cannot be written: %s", name, why)
+        changed = {name} if why is not None else set[str]()
+        if changed != self._unwritten & {name}:
+            self._unwritten = (self._unwritten - {name}) | changed
+            self._note("files_not_kept", ", ".join(sorted(self._unwritten)) or None)
+
+    def look(self) -> None:
+        """See to all of it."""
+        now = time.monotonic()
+        if now >= self._sweep_at:  # what killed workers left of uploads
+            self._sweep_at = now + SWEEP_SECONDS
+            with self.meeting("uploads"):
+                remove_leftovers(self._uploads, OLDEST_UPLOAD_SECONDS)
+        if now >= self._keep_at:
+            self._keep_at = now + KEEP_SECONDS
+            self._keep()
+        if self._audit.waits:
+            self._audit.catch_up()
+        self._note("audit_not_kept", "" if self._audit.waits else None)
+
+    def _keep(self) -> None:
+        with self.meeting("run"):
+            self._files.keep()

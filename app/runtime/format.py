@@ -1,0 +1,62 @@
+"""The file that says in which format a data directory is: read before all else of it, noted by who serves it."""
+
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from events.format import UNMARKED, Format, Release, this_release
+from kit.files import read_or_none, replace_file
+
+PLACE: Final = "format"
+HELD: Final = ("catalogue", "log", "store")
+"""What a data directory has in it as soon as a release has served it, also one that noted no format."""
+
+
+class FormatRefused(Exception):
+    """This release must leave a data directory alone; the message says why, and what would be right.
+
+    It is no damage: another release reads it.
+    """
+
+
+def check_format(data: Path, release: Release | None = None, *, writes: bool = False) -> Format | None:
+    """In which format a data directory is; None for one that holds nothing yet. Nothing is written.
+
+    Raises FormatRefused where this release may not read it, or may not write it where it `writes`.
+    """
+    path = data / PLACE
+    if data.is_dir() and not os.access(data, os.X_OK):  # whoever goes on to use it says so
+        return None
+    try:
+        content = read_or_none(path)
+        found = None if content is None else Format.of_json(content)
+    except OSError as error:
+        raise FormatRefused(f"{path} cannot be read: {error.strerror}; let the user of the service read it") from None
+    except ValueError as error:
+        example = msgspec.json.encode((release or this_release()).noted(None)).decode()
+        raise FormatRefused(
+            f"{path} does not say in which format data directory {data} is ({error}); it should be like {example}: "
+            "restore it from a backup"
+        ) from None
+    if found is None and any((data / name).exists() for name in HELD):
+        found = UNMARKED
+    if found is not None:
+        refusal = (release or this_release()).refusal(f"data directory {data}", found, writes=writes)
+        if refusal is not None:
+            raise FormatRefused(refusal)
+    return found
+
+
+def note_format(data: Path, release: Release | None = None) -> None:
+    """Note what a release writes into a data directory that it serves, before it writes anything else there.
+
+    The number never falls. Raises FormatRefused, or OSError where it cannot be noted.
+    """
+    release = release or this_release()
+    path = data / PLACE
+    found = check_format(data, release, writes=True)
+    noted = release.noted(found)
+    if noted != found or not path.exists():
+        replace_file(path, msgspec.json.encode(noted) + b"\n")
