@@ -13,6 +13,7 @@ from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 from starlette.types import Message, Receive, Scope, Send
 
+from app.answers.refusals import REFUSAL_CODES
 from app.control.line import Line
 from app.dashboard import assets
 from app.dashboard.customers import cx as experience_page
@@ -70,11 +71,13 @@ from app.steering import routes as steering_routes
 from app.surveys import routes as surveys
 from app.surveys.routes import is_survey, survey_refused
 from app.worker.resources import Resources, open_resources
+from events.causes import STORE_CAUSES
 from events.records import ALIAS, ENGAGEMENT, GROUP, IDENTIFY, PAGE, SCREEN, TRACK
 
 logger = logging.getLogger(__name__)
 
 
+CODES: Final = tuple(dict.fromkeys((*REFUSAL_CODES, *STORE_CAUSES)))  # that may be told to who is refused
 KINDS: Final = (TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS)
 
 
@@ -178,6 +181,11 @@ class Application:
             return self._dispatch(scope, receive, send)
         return self._live(scope, receive, send)
 
+    def refused(self, code: str) -> None:
+        """The protocol refused a request before the application saw it."""
+        if self._dispatch is not None:
+            self.cold.state.resources.telemetry.refused(code)
+
     @property
     def answer_whole(self) -> Callable[[Scope, bytes], Whole | Later | None] | None:
         """The protocol's short way to what is served, which a connection looks up once."""
@@ -190,7 +198,7 @@ class Application:
     @contextlib.asynccontextmanager
     async def lifespan(self) -> AsyncGenerator[None]:
         """Everything a request needs is there between start-up and shut-down."""
-        async with open_resources(self.settings, route_names(self.table), self.desk, self.line) as resources:
+        async with open_resources(self.settings, route_names(self.table), self.desk, CODES, self.line) as resources:
             self.cold.state.resources = resources
             each = self.settings.connections_per_network_and_worker
             self.crowd = OpenConnections(resources.access.networks, each, note=resources.desk.note)
@@ -198,6 +206,7 @@ class Application:
             watch = resources.access.pressure.watch
             self.deadlines.watchers.append(lambda now, late: watch(now, late, self.deadlines.crowding))
             self.streams = resources.streams
+            self.deadlines.watchers.append(lambda now, late: self.desk.gauge("open_connections", self.deadlines.crowd))
             self.deadlines.watchers.append(Readers(resources.streams.open).watch)
             cold = Cold(self.cold, self.deadlines, resources.access, partial(_failing, self.cold))
             served = Dispatch(self.table, cold, self.deadlines, resources.access, resources)
@@ -269,6 +278,7 @@ def _refused_to_strangers(path: str, problem: Problem) -> Response | None:
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
+    request.scope["state"][EXCHANGE].refusal = error.code
     shown = _refused_to_strangers(request.url.path, error)
     if shown is not None:
         return shown

@@ -2,22 +2,44 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Coroutine
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar
 
 LONGEST_PAUSE_SECONDS: Final = 10.0
+SLICE_SECONDS: Final = 0.0005  # so long something is put together before others of the loop have a turn
 
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
 
+def begin(
+    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None], name: str, running: set[asyncio.Task[Any]]
+) -> None:
+    """Do something once, beside whoever asks for it, who keeps what is `running`. What it raises is logged by name.
+
+    It is the only place where a task is made. Whoever waits for what the work brings is told by the work itself, in its
+    `finally`.
+    """
+    task = loop.create_task(work, name=name)
+    running.add(task)
+    task.add_done_callback(running.discard)
+    task.add_done_callback(_log_end)
+
+
+def _log_end(task: asyncio.Task[Any]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        logger.error("%s failed", task.get_name(), exc_info=error)
+
+
 class Tasks:
     """The background work of one owner, who closes it (`async with`, or `close`): nothing of it outlives that."""
 
     def __init__(self) -> None:
-        self._running: set[asyncio.Task[None]] = set()
+        self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     async def __aenter__(self) -> Self:
@@ -67,9 +89,7 @@ class Tasks:
         if self._closed:
             work.close()
             raise RuntimeError(f"{name} is started by an owner that has closed")
-        task = asyncio.get_running_loop().create_task(work, name=name)
-        self._running.add(task)
-        task.add_done_callback(self._running.discard)  # for one that is cancelled before its first step
+        begin(asyncio.get_running_loop(), work, name, self._running)
 
     async def _once(self, work: Callable[[], Awaitable[object]], name: str) -> None:
         try:
@@ -100,6 +120,27 @@ class Tasks:
             self._running.discard(own)  # also where it is thrown away with its loop
 
 
+class Promises:
+    """What the works of one loop say of themselves: each that it will speak again within so many seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._until: dict[Hashable, float] = {}
+
+    def back_within(self, work: Hashable, seconds: float | None) -> None:
+        """To be said by the work itself, at each turn and before a longer wait; None: it has come to its end."""
+        if seconds is None:
+            self._until.pop(work, None)
+        else:
+            self._until[work] = self._clock() + seconds
+
+    @property
+    def kept(self) -> bool:
+        """Whether none is late."""
+        now = self._clock()
+        return all(until >= now for until in self._until.values())
+
+
 async def together(*works: Coroutine[Any, Any, None]) -> None:
     """Do several things side by side; the first that fails cancels the others, and what it raised is raised.
 
@@ -123,6 +164,18 @@ async def together(*works: Coroutine[Any, Any, None]) -> None:
             logger.error("another of the works failed too", exc_info=other.exception())
     for each in [*failed, *ended]:
         each.result()  # a work that was cancelled by itself has not been done either
+
+
+async def in_slices(pieces: Iterable[T]) -> list[T]:
+    """All pieces; no more are made in one turn of the loop than half a millisecond takes, one at the least."""
+    found: list[T] = []
+    since = time.perf_counter()
+    for piece in pieces:
+        found.append(piece)
+        if time.perf_counter() - since > SLICE_SECONDS:
+            await asyncio.sleep(0)
+            since = time.perf_counter()
+    return found
 
 
 async def unless(end: Coroutine[Any, Any, object], work: Coroutine[Any, Any, T]) -> T | None:

@@ -20,11 +20,13 @@ from pathlib import Path
 import psutil
 from oracles.proving import PLANTED
 from planted.answers import ANSWERS
+from planted.backups import BACKUPS
 from planted.consent import CONSENT
 from planted.customers import CUSTOMERS
 from planted.decisions import DECISIONS, refusals
 from planted.delivery import DELIVERY
 from planted.dialects import DIALECTS
+from planted.disks import DISKS
 from planted.drafts import DRAFTS
 from planted.experience import EXPERIENCE
 from planted.experiments import EXPERIMENTS
@@ -59,6 +61,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TRUST,
     **KEYS,
     **PRIVACY,
+    **BACKUPS,
     **ANSWERS,
     **GUIDES,
     **CONSENT,
@@ -79,6 +82,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **EXPERIMENTS,
     **DELIVERY,
     **REPORTS,
+    **DISKS,
     **DRAFTS,
     **WEBHOOKS,
     **dict(refusals()),

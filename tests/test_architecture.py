@@ -28,10 +28,12 @@ SHORT = {
     "app/dashboard/paging.py",
     "events/tallies/remedies.py",
     # modules of less than 60 lines that are a thought of their own
+    "app/control/frames.py",
     "app/intake/paths.py",
     "events/authority.py",
     "events/dialects/exposures.py",
     "events/dialects/names.py",
+    "events/gauges.py",
     "events/parts/arrow.py",
     "events/store/keys.py",
     "events/store/memory.py",
@@ -69,7 +71,9 @@ VERBS = {
     "verify",
 }
 ONLY_IN = {  # pattern → the places that may say it, why
-    r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py", "app/serving/protocol.py"),
+    r"\b(create_task|ensure_future|TaskGroup)\b": ("kit/tasks.py",),
+    # memory that several processes write; models are mapped to be read
+    r"\b(mmap|memfd_create|memmap|shared_memory)\b|\bmmap_mode\b(?!=\"r\")": ("app/runtime/board.py",),
     r"\.write_text\(|\.write_bytes\(|\bopen\([^)\n]*[\"'][wax+]b?\+?[\"']|\bos\.(replace|link)\b|\bflock\b": (
         "kit/files.py",
         "events/parts/",
@@ -85,6 +89,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b(AF_UNIX|open_unix_\w+|start_unix_\w+)\b": (
         "app/analysis/",
         "app/processes/notify.py",
+        "app/control/",
         "app/serving/sockets.py",
         "events/store/",
     ),
@@ -270,6 +275,8 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
     (sizes, "events/log/new.py", "x = 1", "has only"),
     (one_name_one_thing, "events/log/export.py", "class Catalog: ...", "Catalog is defined in"),
     (one_place, "events/log/export.py", "asyncio.create_task(x)", "create_task"),
+    (one_place, "events/log/export.py", "import mmap", "mmap"),
+    (one_place, "events/log/export.py", 'np.load(path, mmap_mode="r+")', "mmap_mode"),
     (one_place, "events/log/export.py", 'path.open("wb")', "open("),
     (one_place, "events/log/export.py", "os.replace(a, b)", "os.replace"),
     (one_place, "events/log/export.py", "import subprocess", "subprocess"),

@@ -1,5 +1,6 @@
 """The wheel works by itself: installed with the runtime lock outside the checkout, used in an empty folder."""
 
+import json
 import os
 import re
 import signal
@@ -9,7 +10,7 @@ import tomllib
 import zipfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email import message_from_bytes
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from servers.stores import free_port
 
 REPOSITORY = Path(__file__).parents[1]
 BUILD_TOOLS = {"editables", "hatchling"}
+NOBODY = 65534
+WITHOUT_GROUPS = (  # who may read and enter all folders, such as a home in which Python lies, and write none of them
+    *("--clear-groups", "--bounding-set=-all,+dac_read_search"),
+    *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"),
+)
 FIRST_READOUT = re.compile(r"with threshold the purchase rate is [\d.]+ % against [\d.]+ %")
 
 
@@ -54,16 +60,18 @@ class Installed:
     environment: Path
     folder: Path
     variables: dict[str, str]
+    user: tuple[str, ...] = ()  # the command that becomes somebody else
 
     def resonate(self, *arguments: str) -> str:
-        return done(self.environment / "bin/resonate", *arguments, cwd=self.folder, env=self.variables)
+        program = self.environment / "bin/resonate"
+        return done(*self.user, program, *arguments, cwd=self.folder, env=self.variables)
 
     @contextmanager
     def running(self, command: str, port: int) -> Iterator[Iterator[str]]:
         """What a command that goes on says, line by line; Ctrl-C must end it with 0."""
         variables = self.variables | {"RESONATE_PORT": str(port)}
         with subprocess.Popen(
-            [self.environment / "bin/resonate", command],
+            [*self.user, self.environment / "bin/resonate", command],
             cwd=self.folder,
             env=variables,
             stdout=subprocess.PIPE,
@@ -136,11 +144,28 @@ def test_what_is_installed_is_not_the_checkout_and_says_its_version(installed: I
     code = "import app.cli, events, experiments, kit, recommender; print(app.cli.__file__)"
     place = done(installed.environment / "bin/python", "-c", code, cwd=installed.folder, env=installed.variables)
     assert Path(place).is_relative_to(installed.environment)
-    assert installed.resonate("--version") == f"resonate {project()['project']['version']}\n"
+    assert installed.resonate("--version").splitlines()[0] == f"resonate {project()['project']['version']}"
+    known = json.loads(installed.resonate("--version", "--json"))
+    assert None not in known.values()
+
+
+@elsewhere
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can call as another user")
+def test_who_may_write_nothing_that_is_installed_is_served_all_the_same(installed: Installed) -> None:
+    os.chown(installed.folder, NOBODY, NOBODY)
+    nobody = replace(installed, user=("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", *WITHOUT_GROUPS))
+    packages = Path(done(installed.environment / "bin/python", "-c", "import app; print(app.__path__[0])").strip())
+    written = subprocess.run([*nobody.user, "touch", packages / "x"], capture_output=True, text=True, check=False)
+    assert "Permission denied" in written.stderr
+    a_first_experiment_is_served(nobody)
 
 
 @elsewhere
 def test_a_first_experiment_is_written_checked_and_served(installed: Installed) -> None:
+    a_first_experiment_is_served(installed)
+
+
+def a_first_experiment_is_served(installed: Installed) -> None:
     installed.resonate("new", "free-shipping-banner")
     assert installed.resonate("check").startswith("1 experiment,")
     port = free_port()

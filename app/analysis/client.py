@@ -12,7 +12,8 @@ from app.analysis.queries import Query
 from kit.private import is_trusted
 
 LARGEST_FRAME: Final = 1 << 30  # bytes; a unit table of millions fits
-RESTART_ATTEMPTS: Final = 2  # the process may die under a query; the supervisor starts it again on the next connection
+CONNECTS: Final = 2
+AGAIN_SECONDS: Final = 2  # by then the supervisor has started it again
 GRACE_SECONDS: Final = 2.0  # the process itself answers at the time-out; this covers one that no longer does
 _LENGTH: Final = struct.Struct(">I")
 
@@ -69,32 +70,41 @@ class AnalysisClient:
         Two queries of one asker are worked on at once, the next waits.
 
         Raises AnalysisError: refused (unknown_experiment, data_damaged, …), `analysis_timeout` after
-        `timeout_seconds`, `analysis_unavailable` where the process cannot be reached or dies twice under the query.
+        `timeout_seconds`, `analysis_unavailable` where the process cannot be reached, `analysis_restarted` where it
+        ends under the query: it is not asked twice, because the query may be why.
         """
         seconds = self.timeout_seconds
-        request = frame(Request(query, seconds, asker))
         try:
             async with asyncio.timeout(seconds + GRACE_SECONDS):
-                for _ in range(RESTART_ATTEMPTS):
-                    try:
-                        reader, writer = await asyncio.open_unix_connection(str(self.socket_path), limit=1 << 20)
-                        with contextlib.closing(writer):
-                            if not is_trusted(writer.get_extra_info("socket").fileno()):
-                                detail = f"another user's process listens at {self.socket_path}"
-                                raise AnalysisError(503, "analysis_unavailable", detail, 60)
-                            writer.write(request)
-                            await writer.drain()
-                            head = msgspec.json.decode(await read_frame(reader), type=Head)
-                            body = await reader.readexactly(head.size)
-                    except (OSError, asyncio.IncompleteReadError):
-                        await asyncio.sleep(0.05)
-                        continue
-                    if head.code is not None:
-                        raise AnalysisError(head.status, head.code, body.decode(), head.retry_after_seconds)
-                    return AnalysisAnswer(head.status, head.content_type, body, head.headers)
+                reader, writer = await self._connected()
+                with contextlib.closing(writer):
+                    writer.write(frame(Request(query, seconds, asker)))
+                    await writer.drain()
+                    head = msgspec.json.decode(await read_frame(reader), type=Head)
+                    body = await reader.readexactly(head.size)
         except TimeoutError:
             raise AnalysisError(503, "analysis_timeout", f"no answer within {seconds:g} s", 5) from None
-        raise AnalysisError(503, "analysis_unavailable", "the analysis process does not answer", 2)
+        except (OSError, asyncio.IncompleteReadError):
+            detail = "the analysis does not answer this any more: it has ended, and is started again"
+            raise AnalysisError(503, "analysis_restarted", detail, AGAIN_SECONDS) from None
+        if head.code is not None:
+            raise AnalysisError(head.status, head.code, body.decode(), head.retry_after_seconds)
+        return AnalysisAnswer(head.status, head.content_type, body, head.headers)
+
+    async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to the process, or to the queue in which its successor finds it. Raises AnalysisError."""
+        for _ in range(CONNECTS):
+            try:
+                reader, writer = await asyncio.open_unix_connection(str(self.socket_path), limit=1 << 20)
+            except OSError:
+                await asyncio.sleep(0.05)
+                continue
+            if is_trusted(writer.get_extra_info("socket").fileno()):
+                return reader, writer
+            writer.close()
+            detail = f"another user's process listens at {self.socket_path}"
+            raise AnalysisError(503, "analysis_unavailable", detail, 60)
+        raise AnalysisError(503, "analysis_unavailable", "the analysis process does not answer", AGAIN_SECONDS)
 
 
 async def read_frame(reader: asyncio.StreamReader) -> bytes:

@@ -7,6 +7,7 @@ RefusalCode = Literal[
     "against_the_decision",
     "analysis_failed",
     "analysis_timeout",
+    "analysis_restarted",
     "analysis_unavailable",
     "answered_by_nobody",
     "audit_not_kept",
@@ -19,6 +20,8 @@ RefusalCode = Literal[
     "content_type_not_supported",
     "copy_torn",
     "data_damaged",
+    "disk_full",
+    "disk_unusable",
     "draft_too_large",
     "duplicate_slot",
     "encoding_not_supported",
@@ -64,6 +67,7 @@ RefusalCode = Literal[
     "nothing_reads_it",
     "number_as_text",
     "number_too_large",
+    "order_not_confirmed",
     "order_refused",
     "origin_not_allowed",
     "overloaded",
@@ -137,6 +141,7 @@ RefusalCode = Literal[
 `against_the_decision`: It would be shipped against the decision: tick that this is meant, or wait for the decision.
 `analysis_failed`: The answer could not be computed: the log of the service says why.
 `analysis_timeout`: The answer took too long to compute: ask again in a moment, or for less at once.
+`analysis_restarted`: The process that computes answers ended under this question and is started again: ask it again.
 `analysis_unavailable`: The process that computes answers is not there: ask again in a moment; /readyz says how it is.
 `answered_by_nobody`: An answered ticket does not say by whom: send properties.by, agent or bot.
 `audit_not_kept`: The audit cannot be written, so nothing was done: make room for it in the data directory, then ask
@@ -150,6 +155,9 @@ again.
 `content_type_not_supported`: The body is of a kind that is not read here: send one of those that the message names.
 `copy_torn`: Event store and event log are of different moments: restore a backup of `resonate backup`.
 `data_damaged`: A file of the log is damaged or gone: put it back from a backup; `resonate verify` names it.
+`disk_full`: The disk of the service is full, and nothing of the request is stored: make room there, and send it again.
+`disk_unusable`: The disk of the service takes no files, and nothing of the request is stored: the log of the service
+says why.
 `draft_too_large`: The file of a draft would be too large: write less into it.
 `duplicate_slot`: A slot is asked for twice: ask once for each.
 `encoding_not_supported`: The body is packed in a way that is not read: send it as it is, or by gzip.
@@ -198,6 +206,8 @@ opened.
 `nothing_reads_it`: No metric reads events of this kind, so they are not stored: nothing is to be done.
 `number_as_text`: A number came as a text and was taken: send numbers without quotes to end the note.
 `number_too_large`: A number is beyond 2^63: send what is an id as text.
+`order_not_confirmed`: Nobody said in time what became of an order: look at the status of the experiment before it is
+sent again.
 `order_refused`: The experiment does not take this order now: the message says which it takes.
 `origin_not_allowed`: The key is not for pages of this origin: add the origin to the key, or to RESONATE_ORIGINS.
 `overloaded`: The service has more to do than it can: ask again in a moment.

@@ -16,6 +16,8 @@ class OrderAnswer(TypedDict):
     """Here: What is now wanted of the experiment."""
     ordered_at: str
     """When it was ordered, in UTC."""
+    kept: bool
+    """Whether it is on the disk: it holds all the same, and while it is not a restart may forget it."""
 
 
 class PreviewLinkMade(TypedDict):

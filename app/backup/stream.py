@@ -42,6 +42,8 @@ async def take_stream(settings: Settings, folder: Path) -> Taken:
     """Take what no part holds into files of a folder, a file a shard. Raises StreamAway, OSError."""
     try:
         async with _connected(settings, folder) as (connection, writes):
+            if connection is None:
+                return Taken({}, {})
             if writes:
                 asked = dict((await wait_until_written(connection, WAIT_SECONDS)).asked)
             else:
@@ -58,14 +60,18 @@ async def take_stream(settings: Settings, folder: Path) -> Taken:
 
 
 @asynccontextmanager
-async def _connected(settings: Settings, folder: Path) -> AsyncGenerator[tuple[Connection, bool]]:
-    """A connection to the stream, and whether a writer takes from it. The number of shards is the recorded one."""
+async def _connected(settings: Settings, folder: Path) -> AsyncGenerator[tuple[Connection | None, bool]]:
+    """A connection to the stream (None: there never was a store), and whether a writer takes from it.
+
+    The number of shards is the recorded one.
+    """
     with contextlib.ExitStack() as stack:
         private = folder.parent / ".store"
         with contextlib.ExitStack() as locked:
             stopped = await _stopped_or_reached(settings, locked)
-            if stopped and settings.redis_url is None:
-                _copy_store(settings.data, private, stack)
+            if stopped and settings.redis_url is None and not _copy_store(settings.data, private, stack):
+                yield None, False
+                return
         if stopped and settings.redis_url is None:
             store = EmbeddedStore(private, memory_bytes=settings.store_memory_mb << 20)
             stack.callback(store.stop)
@@ -109,13 +115,16 @@ async def _stopped_or_reached(settings: Settings, locked: contextlib.ExitStack) 
         await asyncio.sleep(AGAIN_SECONDS)
 
 
-def _copy_store(data: Path, private: Path, stack: contextlib.ExitStack) -> None:
+def _copy_store(data: Path, private: Path, stack: contextlib.ExitStack) -> bool:
     """Copy the files of the embedded store, for a server of our own: they are left as they are, also on a full disk or
-    one that can only be read. The copy goes with the stack. Raises OSError.
+    one that can only be read. The copy goes with the stack. False where there are none. Raises OSError.
     """
     files = store_directory(data) / AOF_FOLDER
+    if not files.is_dir():
+        return False
     own = store_directory(private) / AOF_FOLDER
     stack.callback(shutil.rmtree, private, ignore_errors=True)
     own.mkdir(parents=True, mode=0o700)
-    for file in sorted(files.iterdir()) if files.is_dir() else ():
+    for file in sorted(files.iterdir()):
         copy_file(file, own / file.name)
+    return True

@@ -10,7 +10,7 @@ from itertools import count
 from typing import Final
 
 from app.control.frames import ANSWER, ORDER, TOPICS, Frame, Incoming
-from app.control.orders import OrderAnswer, OrderAsked, answer_of
+from app.control.orders import OrderAsked, OrderDone, done_of
 
 logger = logging.getLogger(__name__)
 
@@ -62,15 +62,15 @@ class Line:
         finally:
             self._leave()
 
-    async def order(self, asked: OrderAsked) -> OrderAnswer:
-        """Let the supervisor carry an order out. Raises LineSilent, or what `answer_of` raises."""
+    async def order(self, asked: OrderAsked) -> OrderDone:
+        """Let the supervisor carry an order out. Raises LineSilent, or what `done_of` raises."""
         number = next(self._numbers)
         answered = self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(ORDER_SECONDS):
                 frame = Frame(ORDER, number, asked.encoded())
                 await asyncio.get_running_loop().sock_sendall(self._end, frame.packed())
-                return answer_of(await answered)
+                return done_of(await answered)
         except (TimeoutError, OSError):
             raise LineSilent("the service did not say in time what became of the order") from None
         finally:

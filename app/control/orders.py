@@ -54,7 +54,7 @@ class OrderAsked(msgspec.Struct, frozen=True):
         return Order(self.key, self.action, self.variant)
 
 
-class OrderAnswer(msgspec.Struct, frozen=True):
+class OrderDone(msgspec.Struct, frozen=True):
     """What became of an order: it holds. `kept` says whether it is on the disk, `noted` whether its line is."""
 
     status: str
@@ -86,29 +86,29 @@ def carried_out(keeper: Keeper, audit: Audit, content: bytes) -> bytes:
         override = keeper.obey(asked.order, datetime.now(UTC), _telling(asked, audit, noted))
     except tuple(REFUSALS.values()) as refusal:
         return msgspec.json.encode(OrderRefused(type(refusal).__name__, str(refusal)))
-    answer = OrderAnswer(override.status, override.ordered_at, keeper.not_kept is None, all(noted))
+    answer = OrderDone(override.status, override.ordered_at, keeper.not_kept is None, all(noted))
     return msgspec.json.encode(answer)
 
 
-def written_order(data: Path, catalog: Catalog, audit: Audit, asked: OrderAsked) -> OrderAnswer:
+def written_order(data: Path, catalog: Catalog, audit: Audit, asked: OrderAsked) -> OrderDone:
     """Notes an order on the disk, where no service runs that could be asked.
 
     Raises one of REFUSALS, or OSError where it cannot be kept.
     """
     noted: list[bool] = []
     override = order(data, catalog, asked.order, datetime.now(UTC), _telling(asked, audit, noted))
-    return OrderAnswer(override.status, override.ordered_at, noted=all(noted))
+    return OrderDone(override.status, override.ordered_at, noted=all(noted))
 
 
-def answer_of(content: bytes) -> OrderAnswer:
+def done_of(content: bytes) -> OrderDone:
     """What became of an order. Raises one of REFUSALS where it was not carried out."""
     answer = msgspec.json.decode(content)
     if "refused" in answer:
         raise REFUSALS.get(answer["refused"], OverrideRefused)(answer["detail"])
-    return msgspec.convert(answer, OrderAnswer)
+    return msgspec.convert(answer, OrderDone)
 
 
-def asked_of_service(path: Path, asked: OrderAsked) -> OrderAnswer | None:
+def asked_of_service(path: Path, asked: OrderAsked) -> OrderDone | None:
     """What the running service says that listens at `path`; None where none does.
 
     Raises one of REFUSALS, or TimeoutError where it does not answer in time.
@@ -126,7 +126,7 @@ def asked_of_service(path: Path, asked: OrderAsked) -> OrderAnswer | None:
         while received := end.recv(65_536):
             for frame in incoming.feed(received):
                 if frame.kind == ANSWER:
-                    return answer_of(frame.content)
+                    return done_of(frame.content)
     raise TimeoutError("the service hung up and did not say what became of the order; its log says why")
 
 

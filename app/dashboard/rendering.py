@@ -1,7 +1,5 @@
 """Pages: a template and what it shows become HTML, with the headers of every page and the places it leads to."""
 
-import asyncio
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
@@ -22,11 +20,11 @@ from app.keys.scopes import PersonScope
 from app.routes.dependencies import analysed_for, refusal_told, resources_of
 from app.worker.reads import PageQuestion
 from app.worker.resources import Resources
+from kit.tasks import in_slices
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-SLICE_SECONDS: Final = 0.0005  # so long a page is rendered before others of the worker have a turn
 PATIENCE_SECONDS: Final = 2.0  # what takes longer is still being computed, and the page shows what is known
 PAGE_HEADERS: Final = {
     "content-security-policy": "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; "
@@ -97,14 +95,7 @@ class SlicedPage(HTMLResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Raises what the template raises before anything is sent."""
-        found: list[str] = []
-        since = time.perf_counter()
-        for piece in self._pieces:
-            found.append(piece)
-            if time.perf_counter() - since > SLICE_SECONDS:
-                await asyncio.sleep(0)
-                since = time.perf_counter()
-        self._settle(found)
+        self._settle(await in_slices(self._pieces))
         await super().__call__(scope, receive, send)
 
     def whole(self) -> "SlicedPage":

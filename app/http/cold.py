@@ -74,6 +74,8 @@ class Cold:
             return
         except Exception as error:  # noqa: BLE001 - the outermost loop of a worker: never a 500
             await reply.answer(self._failed(error, exchange))
+        if reply.status >= 400:
+            self._access.telemetry.refused(exchange.refusal)
         route = getattr(scope.get("route"), "path", OTHER_ROUTE)
         self._access.telemetry.answered(route, reply.status, self._access.clock.now() - exchange.started)
 

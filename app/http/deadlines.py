@@ -1,12 +1,16 @@
 """Ends what takes too long: whoever is waited for stands in a queue of equal patience, and one sweep reads them all."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Collection
+from functools import partial
 from itertools import takewhile
 from typing import Any, Final, TypeVar
 
 from app.limits.connections import Readers
 from app.limits.room import Queue, Room
+
+logger = logging.getLogger(__name__)
 
 RECEIPT_SECONDS: Final = 5.0  # for a request head, a body, and each piece of an upload
 UPLOAD_SECONDS: Final = 60.0  # for an upload as a whole
@@ -39,6 +43,11 @@ class Deadlines:
             self._room = Room(connections, most, *silent)
             self.watchers += [Readers(connections).watch, self._room.watch]
         return self._room
+
+    @property
+    def crowd(self) -> int:
+        """How many connections are open."""
+        return 0 if self._room is None else self._room.crowd
 
     @property
     def crowding(self) -> float:
@@ -79,14 +88,22 @@ class Deadlines:
         now, expected = loop.time(), self._expected
         self._plan(loop)
         for watch in self.watchers:
-            watch(now, now - expected)
+            _surely(partial(watch, now, now - expected))
         for (seconds, _), queue in list(self._queues.items()):
             latest = loop.time() - seconds
             over = [call for call, _ in takewhile(lambda waiting: waiting[1] < latest, queue.items())]  # noqa: B023
             for call in over:
                 if queue.pop(call, None) is not None:
-                    call()
+                    _surely(call)
 
     def _plan(self, loop: asyncio.AbstractEventLoop) -> None:
         self._expected = loop.time() + SWEEP_SECONDS
         loop.call_later(SWEEP_SECONDS, self.sweep)
+
+
+def _surely(call: Callable[[], object]) -> None:
+    """What one of them raises keeps no other from being called, and no connection from coming to its end."""
+    try:
+        call()
+    except Exception:
+        logger.exception("a deadline could not be kept")

@@ -162,8 +162,10 @@ class Dispatch(Generic[State]):
 
     def _closed(self, route: HotRoute[State], exchange: Exchange, answer: HttpAnswer) -> Whole:
         """The answer, counted and charged; of events that it refused as a whole somebody is told."""
-        if answer.status >= 400 and route.scope == "track":
-            self._access.not_read(route.name, answer.status, answer.body)
+        if answer.status >= 400:
+            self._access.telemetry.refused(exchange.refusal)
+            if route.scope == "track":
+                self._access.not_read(route.name, answer.status, answer.body)
         now = self._clock.now()
         exchange.charge(now)
         self._access.telemetry.answered(route.name, answer.status, now - exchange.started)
@@ -180,9 +182,12 @@ def failure(error: BaseException, exchange: Exchange) -> HttpAnswer:
 def problem_of(error: BaseException, exchange: Exchange) -> Problem:
     """What nobody foresaw is logged with its trace and answered as a passing fault, so that clients send it again."""
     if isinstance(error, Problem):
+        exchange.refusal = error.code
         return error
     if (unwritten := not_written(error)) is not None:
+        exchange.refusal = unwritten.code
         return unwritten
+    exchange.refusal = "unexpected_error"
     request, key = exchange.request_id.decode(), exchange.grant.name if exchange.grant else None
     told = {"request_id": request, "route": exchange.scope["path"][:200], "key": key}
     logger.error("unexpected error", exc_info=error, extra=told)

@@ -96,6 +96,7 @@ class Exchange:
     origin_listed: bool = False  # the key names the origin of the page, which `*` does not
     standing: Standing = ABSENT
     notes: Sequence[tuple[bytes, bytes]] = ()
+    refusal: str = ""  # the code that is told to who is refused
     network: str = ""
     tab: Tab | None = None
     requests: int = 1

@@ -32,6 +32,11 @@ class Room:
         self._files = math.inf if files == resource.RLIM_INFINITY else files
 
     @property
+    def crowd(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
+
+    @property
     def crowding(self) -> float:
         """The share of the connections that may be open which is."""
         return len(self._connections) / self._most

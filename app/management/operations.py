@@ -11,6 +11,8 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
 from app.http.access import Grant
+from app.metrics.exposition import CONTENT_TYPE
+from app.metrics.scrape import Scraped, exposition
 from app.routes.dependencies import Anyone, Secret, Worker
 from app.runtime.ailments import Ailment, OwnCause, ailment_told
 from app.runtime.data_directory import DataDirectory
@@ -27,7 +29,7 @@ from kit.time import SECOND_US, iso, moment_of
 
 router = APIRouter(tags=["Operations"])
 
-PROMETHEUS: Final = "text/plain; version=0.0.4; charset=utf-8"
+FORMAT: Final = 1
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0
@@ -117,16 +119,24 @@ def _unready(told: dict[str, Any]) -> JSONResponse:
     "their start on.",
     response_class=PlainTextResponse,
 )
-async def metrics(worker: Worker, grant: Anyone) -> PlainTextResponse:
-    state, errors, reader = worker.stream.state, len(worker.catalogs.errors), reading(grant)
-    gauges = {
-        "resonate_store_available": float(state.available),
-        "resonate_definition_errors": float(errors if reader else min(errors, 1)),
-        "resonate_streams_open": float(len(worker.streams.open)),
-        "resonate_experiments_running": float(len(worker.visible_to(reader, time.time()).running)),
-    }
-    rejected = (await worker.intake.all()).totals
-    return PlainTextResponse(worker.telemetry.exposition(gauges, rejected), media_type=PROMETHEUS, headers=NEVER_STORED)
+async def metrics(request: Request, worker: Worker, grant: Anyone) -> PlainTextResponse:
+    errors, reader = len(worker.catalogs.errors), reading(grant)
+    ready = readiness(worker, *await worker.pipeline.look(worker.stream.state.cause), reads=True)
+    scraped = Scraped(
+        gauges={
+            "store_available": float(worker.stream.state.available),
+            "definition_errors": float(errors if reader else min(errors, 1)),
+            "streams_open": float(len(worker.streams.open)),
+            "experiments_running": float(len(worker.visible_to(reader, time.time()).running)),
+        },
+        causes=[each["code"] for each in ready["causes"]],
+        rejected=(await worker.intake.all()).totals,
+        training=worker.recommender.last_training(),
+        version=request.app.version,
+        format=FORMAT,
+    )
+    text = await exposition(worker.telemetry, worker.settings.data, scraped)
+    return PlainTextResponse(text, media_type=CONTENT_TYPE, headers=NEVER_STORED)
 
 
 def reading(grant: Grant | None) -> Grant | None:
@@ -165,6 +175,7 @@ def readiness(
     causes = degraded_by(worker, writer, embedded.recovery if embedded else None)
     if cause is not None:
         causes.append(Ailment(cause))
+    causes = list({each.text: each for each in causes}.values())  # more than one process may have seen it
     store = {"available": cause is None, "cause": cause}
     ready = {"status": "degraded" if causes else "ready", "degraded": [each.text for each in causes], "store": store}
     if not reads:

@@ -17,13 +17,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from app.runtime.board import BEAT_SECONDS, Board
 from kit.files import why_unwritten
+from kit.tasks import Promises, Tasks
 
 if TYPE_CHECKING:
     from app.runtime.board import Desk, RoleName
     from app.runtime.settings import Settings
 
 logger = logging.getLogger("resonate.trainer")
+
+BEATING: Final = "saying that the loop turns"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +60,6 @@ class Handed:
 
     def desk(self, role: "RoleName") -> "Desk":
         """The place of this process on the board, where it sits down. Raises BoardUnusable."""
-        from app.runtime.board import Board
-
         desk = Board.attach(self.board_descriptor).desk(role, self.number)
         desk.sit_down()
         return desk
@@ -110,16 +112,25 @@ async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], No
     from events.writer.shard import WriterOptions
     from events.writer.writer import run_writer
 
-    stop = _stop_signal()
-    options = WriterOptions(retention_days=settings.retention_days, reach=reach)
+    stop, desk, promises = _stop_signal(), handed.desk("writer"), Promises()
+
+    async def beat_while_all_work() -> None:
+        if promises.kept:
+            desk.beat()
+
+    options = WriterOptions(
+        retention_days=settings.retention_days, reach=reach, gauge=desk.gauge, back_within=promises.back_within
+    )
     connection = await store_connection(settings)
     try:
-        handed.say_ready()
-        if settings.redis_url is None:  # the embedded store has no other user
-            return await run_writer(connection, settings.data, options, stop)
-        owner = Owner.of(settings.data, os.getppid())
-        fenced = replace(options, owner=owner.run)
-        await while_owner(Lease(connection, owner), lambda: run_writer(connection, settings.data, fenced, stop), stop)
+        async with Tasks() as tasks:
+            tasks.repeat(beat_while_all_work, BEATING, BEAT_SECONDS)
+            handed.say_ready()
+            if settings.redis_url is None:  # the embedded store has no other user
+                return await run_writer(connection, settings.data, options, stop)
+            owner = Owner.of(settings.data, os.getppid())
+            lease, fenced = Lease(connection, owner), replace(options, owner=owner.run)
+            await while_owner(lease, lambda: run_writer(connection, settings.data, fenced, stop), stop)
     finally:
         await connection.close()
 
@@ -141,12 +152,14 @@ async def _analyse(handed: Handed, settings: "Settings") -> bool:
     from app.analysis.state import Analysis
     from app.control.line import Line
 
-    stop, line = _stop_signal(), Line(handed.line_descriptor)
-    analysis = await Analysis.open(settings, handed.desk("analysis").note, line.first())
+    stop, desk, line = _stop_signal(), handed.desk("analysis"), Line(handed.line_descriptor)
+    analysis = await Analysis.open(settings, desk.note, line.first())
     try:
         answering = partial(calls.answer, analysis)
-        with line.follow(analysis.catalogs.take):
-            await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
+        async with Tasks() as tasks:
+            tasks.repeat(desk.beating, BEATING, BEAT_SECONDS)
+            with line.follow(analysis.catalogs.take):
+                await AnalysisServer(answering).serve(handed.listener(), handed.say_ready, stop)
     finally:
         finished = await analysis.close()
     return finished
@@ -197,9 +210,11 @@ async def _tell_changes(handed: Handed, settings: "Settings") -> None:
 
     from app.webhooks.telling import Teller, run_webhooks
 
-    stop = _stop_signal()
+    stop, desk = _stop_signal(), handed.desk("webhooks")
     handed.say_ready()
-    await run_webhooks(Teller(settings, version("resonate")), stop)
+    async with Tasks() as tasks:
+        tasks.repeat(desk.beating, BEATING, BEAT_SECONDS)
+        await run_webhooks(Teller(settings, version("resonate")), stop)
 
 
 def tell_traffic(data: str) -> int:

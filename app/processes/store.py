@@ -4,15 +4,21 @@ import asyncio
 import contextlib
 import logging
 import os
+import signal
+import time
 from pathlib import Path
 from typing import Final
 
+from app.runtime.board import Desk
 from app.runtime.settings import Settings
 from events.store.embedded import EmbeddedStore, StoreBroken
+from events.store.health import StoreState
+from events.store.process import Ping
 
 logger = logging.getLogger("resonate.supervisor")
 
 
+PING_SECONDS: Final = 1.0  # between two, and for the answer to one
 FATAL: Final = frozenset({"store_missing", "store_folder_unusable"})  # what waiting does not mend
 
 
@@ -23,9 +29,15 @@ class StoreFailed(Exception):
 class Store:
     """The store of a service. `name` says what it is and which version, for people."""
 
-    def __init__(self, settings: Settings, data: Path) -> None:
+    def __init__(self, settings: Settings, data: Path, desk: Desk) -> None:
+        """`desk` is its place on the board, where the supervisor writes for it."""
         self.settings = settings
         self.data = data
+        self.desk = desk
+        self.ready = False
+        self.pid: int | None = None
+        self._ping: Ping | None = None
+        self._ping_at = 0.0
         self.name = "not reached yet"
         self.cause: str | None = None  # why the embedded one does not run
         self._embedded: EmbeddedStore | None = None
@@ -55,11 +67,37 @@ class Store:
         if self._embedded is None:
             return
         state = self._embedded.poll()
+        self._note_process(self._embedded, state)
         if state.cause != self.cause:
             self.cause = state.cause
             message = "the store is back" if state.cause is None else "the store is down"
             level = logging.INFO if state.cause is None else logging.ERROR
             logger.log(level, message, extra={"cause": state.cause, "detail": state.detail, "restarts": state.restarts})
+
+    def _note_process(self, embedded: EmbeddedStore, state: StoreState) -> None:
+        """What a child says of itself, of one that cannot: whether it is there, is ready, and answers each second."""
+        pid = embedded.child_pid
+        if pid != self.pid:
+            if self.pid is not None:
+                self.desk.ended(embedded.ending)
+            if pid is not None:
+                self.desk.started(pid, again=state.restarts > 0)
+            self.pid = pid
+        self.ready = state.running and pid is not None
+        now = time.monotonic()
+        if self._ping is not None and self._ping.answered:
+            self.desk.beat()
+            self._ping.close()
+            self._ping = None
+        if self.ready and now >= self._ping_at:
+            if self._ping is not None:
+                self._ping.close()
+            self._ping, self._ping_at = Ping(embedded.socket), now + PING_SECONDS
+
+    def send(self, signal_number: signal.Signals) -> None:
+        """End one that hangs."""
+        if self._embedded is not None and signal_number == signal.SIGKILL:
+            self._embedded.kill()
 
     def stop(self) -> None:
         """End the embedded store, after everybody who writes to it."""

@@ -1,5 +1,6 @@
 """One child process as its supervisor sees it: started, told how to run, ready, dead, started again with back-off."""
 
+import logging
 import os
 import signal
 import socket
@@ -8,10 +9,12 @@ from dataclasses import dataclass
 from typing import Final
 
 from app.runtime.board import Desk
-from kit.child import Child, Terms, start_module
+from kit.child import Child, Terms, ending, start_module
+
+logger = logging.getLogger("resonate.supervisor")
 
 ENTRY: Final = "app.processes.entry"  # the module of every process, which knows them by name
-FIRST_DELAY_SECONDS: Final = 0.05
+FIRST_DELAY_SECONDS: Final = 0.1
 LONGEST_DELAY_SECONDS: Final = 5.0
 STEADY_SECONDS: Final = 1.0  # a child that was ready this long is a healthy one that died, not one that cannot start
 
@@ -21,7 +24,8 @@ class Role:
     """What a child is for: its name among the entries, its niceness, and what it is handed (−1 for none): a socket to
     listen on, and the pipe that ends when the service does.
 
-    One that follows `topics` is told of them by a line of its own, over which it asks too.
+    One that follows `topics` is told of them by a line of its own, over which it asks too. `oom_score` is how soon the
+    system ends it when memory is short, up to 1000; `ends`: its work has an end.
     """
 
     name: str
@@ -30,6 +34,8 @@ class Role:
     ending_descriptor: int = -1
     module: str = ENTRY
     topics: tuple[str, ...] = ()
+    oom_score: int = 0
+    ends: bool = False
 
 
 class ChildProcess:
@@ -48,6 +54,7 @@ class ChildProcess:
         self._child: Child | None = None
         self._failures = 0
         self._ready_at = 0.0
+        self._fell: int | None = None  # how the last process ended, where it should not have
 
     @property
     def pid(self) -> int | None:
@@ -71,12 +78,15 @@ class ChildProcess:
         passed = [descriptor for descriptor in (*handed, line) if descriptor >= 0]
         try:
             arguments = (role.name, *map(str, (*handed, self.desk.number, line)))
-            self._child = start_module(role.module, arguments, Terms(niceness=role.niceness, descriptors=passed))
+            terms = Terms(niceness=role.niceness, descriptors=passed, oom_score=role.oom_score)
+            self._child = start_module(role.module, arguments, terms)
         finally:
             os.close(theirs)
             if end is not None:
                 end.close()
-        self.desk.started(self._child.pid)
+        self.desk.started(self._child.pid, again=self._fell is not None)
+        if self._fell is not None:
+            logger.info("%s is started after %s", role.name, ending(self._fell), extra={"child": self.pid})
 
     def instruct(self, settings_json: bytes) -> None:
         """Give it its settings; a child that is gone already is noticed by `reap`."""
@@ -101,6 +111,7 @@ class ChildProcess:
             return None
         self._child = None
         self.desk.ended(code)
+        self._fell = None if self.role.ends and code == 0 else code
         if self.ready and time.monotonic() - self._ready_at >= STEADY_SECONDS:
             self._failures = 0
         delay = min(FIRST_DELAY_SECONDS * 2**self._failures, LONGEST_DELAY_SECONDS)

@@ -21,12 +21,15 @@ from app.control.orders import carried_out
 from app.control.switchboard import Switchboard
 from app.http.access import configured_keys
 from app.keys.audit import Actor, Audit, AuditUnusable, line_of
+from app.processes.children import Children
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.draining import WORKER_GRACE_SECONDS, WRITER_SECONDS, LameDuck, end_all, longest_stop_seconds
+from app.processes.heartbeats import Watch
 from app.processes.notify import Notifier
 from app.processes.store import Store
-from app.processes.supervised import ChildProcess, Role
+from app.processes.supervised import ChildProcess
 from app.processes.upkeep import Upkeep
+from app.processes.welcome import welcome
 from app.runtime.board import Board
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
@@ -47,11 +50,8 @@ NO_CONSENT_CHOSEN: Final = (
     "nobody has chosen what holds for visitors of whom nothing is said: until then they are counted and no more; write "
     "`privacy: {default_consent: personal}`, measure or none into shop.yaml (docs/privacy.md)"
 )
-ALL_TOPICS: Final = ("state", "phases", "catalogue")
 TICK_SECONDS: Final = 0.25
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-ANALYSIS_NICENESS: Final = 10
-TRAINER_NICENESS: Final = 15
 FIRST_TRAINING_SECONDS: Final = 20.0  # after the start, so that a start is quick
 TRAINING_LOOK_SECONDS: Final = 60.0  # between looks at when the last training was
 
@@ -92,18 +92,18 @@ class Supervisor:
         self.audit = Audit(self.directory.root)
         self.upkeep = Upkeep(self.directory.uploads, self.audit, self.desk.note)
         self._read_keys()
-        self.store = Store(self.settings, self.directory.root)
         self.switchboard = Switchboard(self.selector, lambda order: carried_out(self.keeper, self.audit, order))
         self.lame_duck = LameDuck(self.settings.lame_duck_seconds)
-        worker = Role("worker", 0, self.listener.fileno(), self.lame_duck.told_by, topics=("state", "catalogue"))
-        desk = self.board.desk
-        self.workers = [ChildProcess(worker, each) for each in self.board.desks("worker")]
-        self.writer = ChildProcess(Role("writer"), desk("writer"))
-        analysis = Role("analysis", ANALYSIS_NICENESS, self.analysis_listener.fileno(), topics=ALL_TOPICS)
-        self.analysis = ChildProcess(analysis, desk("analysis"))
-        self.trainer = ChildProcess(Role("trainer", TRAINER_NICENESS), desk("trainer"))
-        webhooks = Role("webhooks", ANALYSIS_NICENESS)
-        self.webhooks = [ChildProcess(webhooks, desk("webhooks"))] if self.settings.webhook_url else []
+        self.store = Store(self.settings, self.directory.root, self.board.desk("store"))
+        self.children = Children(
+            self.board,
+            self.listener,
+            self.analysis_listener,
+            self.lame_duck.told_by,
+            tells=bool(self.settings.webhook_url),
+        )
+        watched = [*self.children.kept, self.children.analysis, self.store]
+        self.watch = Watch(watched, self.desk, self.settings.hung_seconds)
         self.traffic = SiteTraffic(self.directory.root)
         self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)
         with self._signals():
@@ -148,7 +148,7 @@ class Supervisor:
 
     def _start(self) -> None:
         """One worker imports while the store starts and the definitions load; it is told how to run after that."""
-        first = self.workers[0]
+        first = self.children.workers[0]
         self._check_visitor_keys()
         self._launch(first)
         from experiments.catalog.publisher import CatalogKeeper  # not before the worker starts: it takes 0.15 s
@@ -201,6 +201,8 @@ class Supervisor:
         self._reap()
         self._start_due()
         self.store.watch()
+        self.desk.beat()
+        self.watch.look()
         if self.keeper.poll():
             self._report_definitions()
         self.upkeep.look()
@@ -208,7 +210,7 @@ class Supervisor:
         if self.key_list is not None and self.key_list.poll():
             self._report_keys(self.key_list.problems)
             self.upkeep.told("keys", self.key_list.not_kept)
-        self.notifier.look(self._causes, healthy=True)
+        self.notifier.look(self._causes, healthy=self.watch.healthy)
 
     def _causes(self) -> Sequence[str]:
         """What is not as it should be, by what the supervisor itself sees and by the board."""
@@ -233,37 +235,37 @@ class Supervisor:
             self.selector.unregister(child.ready_descriptor)
         if child.hear():
             logger.debug("%s is ready", child.role.name, extra={"child": child.pid})
-        if not self.announced and child in self.workers and child.ready:
+        if not self.announced and child in self.children.workers and child.ready:
             self._announce()
 
     def _reap(self) -> None:
-        for child in [*self.workers, self.writer, self.analysis, self.trainer, *self.webhooks]:
+        for child in self.children:
             pid, was_ready, code = child.pid, child.ready, child.reap()
             if code is None:
                 continue
             if child.ready_descriptor is not None:
                 self.selector.unregister(child.ready_descriptor)
                 child.hear()
-            if child is self.analysis and not was_ready:
+            if child is self.children.analysis and not was_ready:
                 turn_away(self.analysis_listener)
-            level = logging.INFO if child is self.trainer and not code else logging.WARNING
+            level = logging.INFO if child is self.children.trainer and not code else logging.WARNING
             logger.log(level, "%s ended with %s", child.role.name, ending(code), extra={"child": pid})
 
     def _start_due(self) -> None:
         now = time.monotonic()
-        for child in [*self.workers, self.writer, *self.webhooks]:
+        for child in self.children.kept:
             if not child.alive and child.start_at is not None and now >= child.start_at:
                 self._relaunch(child)
-        if not self.analysis.alive and not self.listening and now >= (self.analysis.start_at or 0):
+        if not self.children.analysis.alive and not self.listening and now >= (self.children.analysis.start_at or 0):
             self._listen_for_analysis()  # it is started again by the next call, not before
-        if self.announced and not self.trainer.alive and self.training.due():
-            self._relaunch(self.trainer)
+        if self.announced and not self.children.trainer.alive and self.training.due():
+            self._relaunch(self.children.trainer)
 
     def _activate_analysis(self) -> None:
         """Somebody calls the analysis process, which is not there."""
         self.listening = False
         self.selector.unregister(self.analysis_listener)
-        self._relaunch(self.analysis)
+        self._relaunch(self.children.analysis)
 
     def _listen_for_analysis(self) -> None:
         self.listening = True
@@ -282,38 +284,15 @@ class Supervisor:
     def _announce(self) -> None:
         """The first worker answers. The others follow only now: beside it they would halve the speed of its start."""
         self.announced = True
-        for child in (*self.workers[1:], self.writer, *self.webhooks):
+        for child in (*self.children.workers[1:], self.children.writer, *self.children.webhooks):
             self._relaunch(child)
         address = address_of(self.listener)
         port = self.listener.getsockname()[1]
         told = json.dumps({"pid": os.getpid(), "url": address, "port": port})
         self.upkeep.put(self.directory.address_file, told.encode())
-        if self.keys.generated is not None:  # shown once, on the start that made them; never logged
-            print(f"publishable key {self.keys.generated.publishable}")
-            print(f"secret key      {self.keys.generated.secret}")
-        public = f", for pages {self.settings.public_url}" if self.settings.public_url else ""
-        where = f"data {self.directory.root}, store {self.store.name}{public}"
-        print(f"Resonate is ready on {address} ({where})", flush=True)
-        if self.settings.dashboard == "on":
-            self._invite(self.settings.public_url or address)
+        welcome(self.settings, address, self.store.name, self.keys, self.audit)
         self.announcer.say("ready", address=address)
         self.notifier.ready(self._causes)
-
-    def _invite(self, address: str) -> None:
-        """Say where the first admin signs in, while there is nobody; never logged. Nothing of the service waits for it.
-
-        Of a file of people that cannot be read or written only the pages know nothing.
-        """
-        from app.people.file import People, PeopleUnreadable
-        from app.people.links import sign_in_address
-
-        try:
-            token = People(self.directory.people_file, self.audit).first_link(time.time())
-        except (PeopleUnreadable, AuditUnusable, OSError) as error:
-            logger.error("nobody can sign in to the pages: %s", error)
-            return
-        if token is not None:
-            print(f"Sign in: {sign_in_address(address, token)}", flush=True)
 
     def _report_definitions(self) -> None:
         for error in self.keeper.errors:
@@ -329,11 +308,11 @@ class Supervisor:
         self.notifier.stopping()
         admit_nobody(self.listener)
         self.listener.close()
-        end_all(self.workers, self.settings.drain_seconds + WORKER_GRACE_SECONDS)
+        end_all(self.children.workers, self.settings.drain_seconds + WORKER_GRACE_SECONDS)
         self.switchboard.close()
         self.analysis_listener.close()
         self.traffic.close()
-        end_all([self.writer, self.analysis, self.trainer, *self.webhooks], WRITER_SECONDS)
+        end_all(self.children.behind_workers, WRITER_SECONDS)
         self.store.stop()
         self.directory.analysis_socket.unlink(missing_ok=True)
         self.directory.orders_socket.unlink(missing_ok=True)

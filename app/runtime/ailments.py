@@ -26,6 +26,11 @@ OwnCause = Literal[
     "proxies_not_trusted",
     "cookie_domain",
     "connections_exhausted",
+    "worker_stalled",
+    "writer_stalled",
+    "analysis_stalled",
+    "webhooks_stalled",
+    "crash_loop",
 ]
 AilmentCode: TypeAlias = StoreCause | OwnCause
 
@@ -57,6 +62,7 @@ def ailment_told(ailment: Ailment) -> Told:
 
 
 BY_ITSELF: Final = "it goes on by itself; nothing is to be done"
+REPLACED: Final = "it is ended after RESONATE_HUNG_SECONDS and started again by itself; where it stays, see the log"
 MAKE_ROOM: Final = "make room on the disk; it is tried again twice a second and goes on by itself"
 OF_EXTERNAL: Final = "look at the log of the external store, and at RESONATE_REDIS_URL"
 WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
@@ -207,6 +213,27 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     "cookie_domain": (
         "Pages are reached by a host that is no part of cookie_domain, so each host has visitors of its own.",
         "write the domain that all pages of the shop share as cookie_domain into shop.yaml",
+    ),
+    "worker_stalled": (
+        "A process that answers requests has given no sign of life for three seconds.",
+        REPLACED,
+    ),
+    "writer_stalled": (
+        "The writer has given no sign of life for three seconds: events wait in the store, and no result holds the "
+        "newest.",
+        REPLACED,
+    ),
+    "analysis_stalled": (
+        "The analysis has given no sign of life for three seconds: results wait.",
+        REPLACED,
+    ),
+    "webhooks_stalled": (
+        "The process that tells receivers of changes has given no sign of life for three seconds: they are told later.",
+        REPLACED,
+    ),
+    "crash_loop": (
+        "Processes of this role ended five times within a minute, and are started again more and more slowly.",
+        "the log of the service says how each of them ended, and what it said before",
     ),
 }
 """By code: what is the matter, and what ends it."""

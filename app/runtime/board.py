@@ -22,9 +22,15 @@ from zlib import crc32
 import msgspec
 
 from app.runtime.ailments import Ailment, AilmentCode
+from events.gauges import WriterGauge
 
 RoleName = Literal["supervisor", "worker", "writer", "analysis", "trainer", "webhooks", "store"]
-GaugeName = Literal["open_connections", "open_descriptors", "descriptor_limit"]
+WorkerGauge = Literal[
+    "open_connections", "open_descriptors", "descriptor_limit",
+    "looked_at", "pending_events", "lag_seconds", "store_used_bytes", "store_limit_bytes", "store_aof_bytes",
+    "store_growth_seconds", "store_days_to_full",
+]  # fmt: skip
+GaugeName = Literal[WorkerGauge, WriterGauge]
 Note: TypeAlias = Callable[[AilmentCode, str | None], None]
 """Says that a cause holds, with what it names (or an empty text), or, by None, that it is over."""
 
@@ -35,7 +41,7 @@ STANDING: Final[frozenset[AilmentCode]] = frozenset({"data_damaged"})  # outlive
 
 # A desk: what its process says of itself, what the supervisor says of the process, gauges, causes twice.
 DOUBLE: Final = 8
-PID, BEAT, STARTS, ENDING, SILENT = range(5)  # doubles; times are of the monotonic clock
+PID, BEAT, RESTARTS, ENDING, SILENT = range(5)  # doubles; times are of the monotonic clock
 FIELDS: Final = 16
 GAUGE_FIELDS: Final = 64
 SEQUENCE: Final = struct.Struct("<Q")
@@ -43,6 +49,7 @@ HEAD: Final = struct.Struct("<QII")  # of causes: which writing it is, how many 
 CAUSES_BYTES: Final = 3776
 DESK_BYTES: Final = (FIELDS + GAUGE_FIELDS) * DOUBLE + 2 * CAUSES_BYTES
 LONGEST_NAMED: Final = (400, 100, 20, 0)  # characters behind a code: fewer where many causes hold
+BEAT_SECONDS: Final = 1.0
 READS: Final = 1_000  # of causes that are being rewritten
 
 # The whole: what it is, the desks, the counters of each worker, the accounts of callers (app/limits/budgets.py).
@@ -175,12 +182,16 @@ class Desk:
     def sit_down(self) -> None:
         """This process is the one of the desk now: what ailed the last one is over, but for what is of the data."""
         self._fields[PID] = os.getpid()
-        known = self._known()
-        self._tell({code: known[code] for code in STANDING & known.keys()})
+        standing: dict[AilmentCode, str] = {code: named for code, named in self._known().items() if code in STANDING}
+        self._tell(standing)
 
     def beat(self) -> None:
         """This process does its work. To be called once a second by the loop that does it, and by nothing else."""
         self._fields[BEAT] = time.monotonic()
+
+    async def beating(self) -> None:
+        """`beat`, as a round of `Tasks.repeat`."""
+        self.beat()
 
     def note(self, code: AilmentCode, named: str | None = "") -> None:
         """A cause holds now, with what it names; None: it is over. Said again, it costs nothing."""
@@ -195,10 +206,10 @@ class Desk:
 
     # What the supervisor says of it --------------------------------------------------------------------------------
 
-    def started(self, pid: int) -> None:
-        """A process was started for it."""
+    def started(self, pid: int, *, again: bool) -> None:
+        """A process was started for it, `again` where the last one should not have ended."""
         self._fields[PID] = pid
-        self._fields[STARTS] += 1
+        self._fields[RESTARTS] += again
 
     def ended(self, code: int) -> None:
         """Its process has ended with this code; a signal is negative."""
@@ -223,8 +234,8 @@ class Desk:
 
     @property
     def restarts(self) -> int:
-        """How often a process was started in the place of one that had ended."""
-        return max(0, int(self._fields[STARTS]) - 1)
+        """How often a process was started in the place of one that should not have ended."""
+        return int(self._fields[RESTARTS])
 
     @property
     def ending(self) -> int:

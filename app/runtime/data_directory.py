@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -97,21 +98,19 @@ class DataDirectory:
         That of the parts is not looked at where it is another one: then events wait in the store, whose memory decides.
         """
         free = math.inf
-        for folder in (self.root, self.root / "store"):
-            with contextlib.suppress(FileNotFoundError):
-                disk = os.statvfs(folder)
-                floor = min(floor_bytes, LARGEST_FLOOR * disk.f_blocks * disk.f_frsize)
-                free = min(free, disk.f_bavail * disk.f_frsize / floor if floor else math.inf)
+        for disk in self._disks():
+            floor = min(floor_bytes, LARGEST_FLOOR * disk.f_blocks * disk.f_frsize)
+            free = min(free, disk.f_bavail * disk.f_frsize / floor if floor else math.inf)
         return free
 
     def free_share(self) -> float:
         """How much is free of the fuller one of the disks of the directory and of the store."""
-        shares = [1.0]
+        return min((disk.f_bavail / disk.f_blocks for disk in self._disks() if disk.f_blocks), default=1.0)
+
+    def _disks(self) -> Iterator[os.statvfs_result]:
         for folder in (self.root, self.root / "store"):
             with contextlib.suppress(FileNotFoundError):
-                disk = os.statvfs(folder)
-                shares.append(disk.f_bavail / disk.f_blocks if disk.f_blocks else 1.0)
-        return min(shares)
+                yield os.statvfs(folder)
 
     def room(self) -> tuple[int, int]:
         """Bytes that are free on the disk of the directory, and that the disk has."""

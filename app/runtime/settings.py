@@ -168,7 +168,7 @@ def _named_in_utf_8(path: Path) -> Path:
 
 
 def _default_workers() -> int:
-    return max(1, (os.cpu_count() or 1) - 1)
+    return max(2, (os.cpu_count() or 1) - 1)
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_parts)]
@@ -267,6 +267,9 @@ class Settings(BaseModel):
     )
     keep_alive_seconds: int = Field(
         65, ge=1, le=3600, description="How long a connection that was answered is kept for the next request."
+    )
+    hung_seconds: float = Field(
+        8.0, ge=0, le=3600, description="A process that gives no sign of life for so long is replaced; `0` is never."
     )
     training_hours: float = Field(
         24.0, ge=0, allow_inf_nan=False, description="Hours between trainings of recommendations; `0` is never."

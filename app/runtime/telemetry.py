@@ -2,14 +2,12 @@
 
 import contextlib
 import hashlib
-import mmap
+import os
 import time
 from bisect import bisect_left
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from itertools import accumulate
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from app.runtime.board import Desk
@@ -37,6 +35,7 @@ GROWING_SECONDS: Final = 60.0
 RATE_SECONDS: Final = 10.0  # between two looks
 RATE_LOOKS: Final = 30
 OTHER_ROUTE: Final = "other"
+OTHER_CODE: Final = "other"
 
 Name = tuple[str, ...]  # of one counter: what is counted, and its labels
 
@@ -107,11 +106,14 @@ class Rate:
 class Telemetry:
     """What this worker counted, and the sum over all workers of the tree."""
 
-    def __init__(self, desk: Desk, routes: Sequence[str]) -> None:
+    def __init__(self, desk: Desk, routes: Sequence[str], codes: Sequence[str] = ()) -> None:
+        """`routes` are those of the service, `codes` what may be told to who is refused."""
         self.routes = (*routes, OTHER_ROUTE)
+        self.codes = (*codes, OTHER_CODE)
         names: list[Name] = [
             *(("requests", route, str(status)) for route in self.routes for status in (*STATUSES, "other")),
             *(("seconds", route, str(bound)) for route in self.routes for bound in (*LATENCY_SECONDS, "+Inf", "sum")),
+            *(("refused", code) for code in self.codes),
             *(("events", outcome) for outcome in EVENT_OUTCOMES),
             *(("exposures", outcome) for outcome in EXPOSURE_OUTCOMES),
             *(("users", namer, outcome) for namer in NAMERS for outcome in NAMED_USERS),
@@ -136,6 +138,11 @@ class Telemetry:
         values[requests + self._status.get(status, len(STATUSES))] += 1
         values[latency + bisect_left(LATENCY_SECONDS, seconds)] += 1
         values[latency + len(LATENCY_SECONDS) + 1] += seconds
+
+    def refused(self, code: str) -> None:
+        """One request was refused, and its sender told so by this code."""
+        place = self.counters.place
+        self._values[place.get(("refused", code)) or place["refused", OTHER_CODE]] += 1
 
     def events(self, outcome: str, count: int = 1) -> None:
         """`count` events ended as `outcome`, one of EVENT_OUTCOMES."""
@@ -187,63 +194,8 @@ class Telemetry:
             with contextlib.suppress(OSError, IndexError):  # one that has ended, or a system without /proc
                 pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
                 if pages:  # else it ends at this moment
-                    yield pid, pages * mmap.PAGESIZE
+                    yield pid, pages * os.sysconf("SC_PAGE_SIZE")
 
     def outcomes(self) -> dict[str, int]:
         """Events by what became of them, over all workers since the start."""
         return {outcome: int(self.counters.total(("events", outcome))) for outcome in EVENT_OUTCOMES}
-
-    def exposition(
-        self, gauges: Mapping[str, float], rejected: Mapping[tuple[str, str], int] = MappingProxyType({})
-    ) -> str:
-        """All workers' counters and this worker's `gauges` in Prometheus' text format 0.0.4.
-
-        `rejected` are events by code and library.
-        """
-        totals = self.counters.totals()
-        lines = ["# TYPE resonate_http_requests_total counter"]
-        for name, count in totals.items():
-            if name[0] == "requests" and count:
-                lines.append(f'resonate_http_requests_total{{route="{name[1]}",status="{name[2]}"}} {count:.0f}')
-        lines += self._latency_lines(totals)
-        for kind, outcomes in (("events", EVENT_OUTCOMES), ("exposures", EXPOSURE_OUTCOMES)):
-            lines.append(f"# TYPE resonate_{kind}_total counter")
-            lines += [f'resonate_{kind}_total{{outcome="{each}"}} {totals[kind, each]:.0f}' for each in outcomes]
-        lines.append("# TYPE resonate_events_rejected_total counter")
-        lines += [
-            f'resonate_events_rejected_total{{code="{code}",library="{library}"}} {count}'
-            for (code, library), count in sorted(rejected.items())
-        ]
-        lines.append("# TYPE resonate_named_users_total counter")
-        lines += [
-            f'resonate_named_users_total{{by="{namer}",outcome="{outcome}"}} {totals["users", namer, outcome]:.0f}'
-            for namer in NAMERS
-            for outcome in NAMED_USERS
-        ]
-        lines.append("# TYPE resonate_scrubbed_total counter")
-        lines += [
-            f'resonate_scrubbed_total{{name="{label}"}} {totals["scrubbed", label]:.0f}'
-            for label in SCRUBBED
-            if totals["scrubbed", label]
-        ]
-        for trouble in TROUBLES:
-            name = f"resonate_{trouble}_total"
-            lines += [f"# TYPE {name} counter", f"{name} {totals['trouble', trouble]:.0f}"]
-        lines.append("# TYPE resonate_worker_resident_bytes gauge")
-        lines += [f'resonate_worker_resident_bytes{{pid="{pid}"}} {held}' for pid, held in self.resident()]
-        for name, value in gauges.items():
-            lines += [f"# TYPE {name} gauge", f"{name} {value:g}"]
-        return "\n".join(lines) + "\n"
-
-    def _latency_lines(self, totals: Mapping[Name, float]) -> Iterator[str]:
-        """A histogram of each route that was asked for."""
-        name = "resonate_http_request_seconds"
-        yield f"# TYPE {name} histogram"
-        for route in self.routes:
-            bounds = (*map(str, LATENCY_SECONDS), "+Inf")
-            running = list(accumulate(totals["seconds", route, bound] for bound in bounds))
-            if running[-1]:
-                for bound, count in zip(bounds, running, strict=True):
-                    yield f'{name}_bucket{{route="{route}",le="{bound}"}} {count:.0f}'
-                yield f'{name}_sum{{route="{route}"}} {totals["seconds", route, "sum"]:.6f}'
-                yield f'{name}_count{{route="{route}"}} {running[-1]:.0f}'

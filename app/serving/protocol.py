@@ -24,6 +24,7 @@ from app.serving.framing import (
     unchunked,
 )  # fmt: skip
 from app.serving.streaming import BEAT_SECONDS, StreamConnection
+from kit.tasks import begin
 
 logger = logging.getLogger(__name__)
 
@@ -245,17 +246,21 @@ class ReceiptProtocol(BoundedProtocol):
         """Lets a task finish the answer; requests that come meanwhile on this connection queue up behind it."""
         cycle = WholeCycle(keep_alive)
         self.cycle = cycle  # pyright: ignore[reportAttributeAccessIssue] - it answers all that uvicorn asks
-        task = self.loop.create_task(self.finish(cycle, answer))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        begin(self.loop, self.finish(cycle, answer), "an answer", self.tasks)
 
     async def finish(self, cycle: WholeCycle, answer: Any) -> None:
-        """Writes the answer when it is there."""
-        answered = await answer
-        cycle.response_complete = True
-        if not cycle.disconnected:
-            self.write_whole(answered, cycle.keep_alive)
-        self.on_response_complete()
+        """Writes the answer when it is there; where it never will be, the connection ends rather than hang."""
+        given = False
+        try:
+            answered = await answer
+            cycle.response_complete = True
+            if not cycle.disconnected:
+                self.write_whole(answered, cycle.keep_alive)
+            self.on_response_complete()
+            given = True
+        finally:
+            if not given:
+                self.transport.close()
 
     def finish_made(self, cycle: WholeCycle, make: Callable[[], Any], _: object) -> None:
         """Writes the answer that is there now."""

@@ -8,7 +8,7 @@ import msgspec
 
 from app.analysis.queries import ResultsQuery
 from app.control.line import LineSilent
-from app.control.orders import OrderAnswer, OrderAsked, written_order
+from app.control.orders import OrderAsked, OrderDone, written_order
 from app.http.errors import Problem, retry_later
 from app.keys.audit import AuditLine, AuditUnusable
 from app.management.audit import unkept
@@ -43,7 +43,7 @@ async def ignored(worker: Resources, asker: str, told: Order) -> str | None:
     return "; ".join(decision["because"][:MOST_MISTAKES]) or f"the decision is {decision['action']}"
 
 
-async def steered(worker: Resources, told: Order, line: AuditLine, against: str | None = None) -> OrderAnswer:
+async def steered(worker: Resources, told: Order, line: AuditLine, against: str | None = None) -> OrderDone:
     """Carries an order out. Pause and stop are done whatever becomes of their line in the audit, which then follows.
 
     A start is checked first, as `resonate check` does. Raises Problem 404 or 409 with nothing done, 503 where what must

@@ -29,9 +29,10 @@ from app.keys.audit import Audit
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import Pressure
+from app.metrics.pipeline import SAMPLE_SECONDS, Pipeline, StoreGrowth
 from app.people.file import People
 from app.people.sessions import Sessions
-from app.runtime.board import Desk
+from app.runtime.board import BEAT_SECONDS, Desk
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings, TokenKey
 from app.runtime.telemetry import RATE_SECONDS, Telemetry
@@ -65,7 +66,6 @@ if TYPE_CHECKING:
     from app.identity.user_tokens import UserTokens
 
 logger = logging.getLogger(__name__)
-
 
 POLL_SECONDS: Final = 0.5
 QUARTER_SECONDS: Final = 15 * 60
@@ -126,6 +126,7 @@ class Resources:
     analysis: AnalysisClient
     reads: Reads
     telemetry: Telemetry
+    pipeline: Pipeline
     recommender: LiveRecommender
     users: Users
     scrubber: Scrubber
@@ -234,9 +235,9 @@ class Resources:
 
 @contextlib.asynccontextmanager
 async def open_resources(
-    settings: Settings, routes: Sequence[str], desk: Desk, line: Line | None = None
+    settings: Settings, routes: Sequence[str], desk: Desk, codes: Sequence[str] = (), line: Line | None = None
 ) -> AsyncGenerator[Resources]:
-    """Opens everything a worker needs; `routes` are the names its telemetry counts by, `desk` its place on the board,
+    """Opens what a worker needs; `routes` and `codes` are what its telemetry counts by, `desk` its place on the board,
     `line` its own to the supervisor.
 
     Twice a second newer definitions and a newer model are looked for, and swapped in as a whole.
@@ -246,7 +247,7 @@ async def open_resources(
     async with contextlib.AsyncExitStack() as stack:
         connection = await store_connection(settings)
         stack.push_async_callback(connection.close)
-        telemetry, books = Telemetry(desk, routes), Books(desk.board)
+        telemetry, books = Telemetry(desk, routes, codes), Books(desk.board)
         scrubber, pressure = Scrubber(telemetry.scrubbed), Pressure()
         stream = Stream(connection, count=telemetry.went_wrong, scrubber=scrubber, refused=pressure.events)
         reads = SharedReads(connection)
@@ -278,6 +279,7 @@ async def open_resources(
             ),
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
+            "seeing how the store grows": (StoreGrowth(connection, desk).look, SAMPLE_SECONDS),
             "counting how fast events come": (telemetry.arriving.look, RATE_SECONDS),
             "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
             "taking up keys": (keys.look, POLL_SECONDS),
@@ -287,6 +289,7 @@ async def open_resources(
             "keeping what the audit waits for": (partial(keys.catch_up, telemetry), USES_SECONDS),
         }.items():  # fmt: skip
             following.repeat(look, name, seconds, LONGEST_PAUSE_SECONDS)
+        following.repeat(desk.beating, "saying that the loop turns", BEAT_SECONDS)
         following.start(networks.look, NETWORKS_LOOK)
         yield Resources(
             settings=settings,
@@ -308,6 +311,7 @@ async def open_resources(
             analysis=AnalysisClient(directory.analysis_socket, settings.analysis_timeout_seconds),
             reads=Reads(following),
             telemetry=telemetry,
+            pipeline=Pipeline(connection, desk),
             recommender=recommender,
             users=users,
             scrubber=scrubber,

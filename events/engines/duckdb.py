@@ -288,8 +288,12 @@ class DuckEngine:
         source = rows_of(str(part.path.relative_to(self._log.parent)) for part in snapshot.parts)
         hidden = uncounted(snapshot)
         rows = received_rows(source, received_until_us, properties, hidden=hidden.num_rows > 0)
-        tables = {"hidden": inline_table(hidden.to_pydict())} if hidden.num_rows else {}
-        return {**tables, "received": Statement.of(rows), **{name: Statement.of(text) for name, text in VIEWS.items()}}
+        tables = {"hidden": inline_table(hidden.to_pydict(), passing=True)} if hidden.num_rows else {}
+        return {
+            **tables,
+            "received": Statement.of_passing(rows),
+            **{name: Statement.of(text) for name, text in VIEWS.items()},
+        }
 
     def interrupt(self) -> None:
         """Stop what runs, from another thread; it then raises `QueryTimeout`."""

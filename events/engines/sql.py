@@ -32,11 +32,17 @@ class Statement:
     added: Mapping[str, "Expression"] = field(default_factory=dict[str, "Expression"])
     further: "tuple[Statement, ...]" = ()  # whose rows follow
     before: "Mapping[str, Statement]" = field(default_factory=dict[str, "Statement"])  # its WITH clause
+    passing: bool = False  # it is never asked again, so nothing of it is remembered
 
     @classmethod
     def of(cls, text: str) -> Self:
         """Parse DuckDB's dialect; anything but a single SELECT (or a union of them) is refused."""
         return cls(_parsed_select(text))
+
+    @classmethod
+    def of_passing(cls, text: str) -> Self:
+        """The same of a text that names what goes, such as the parts of the log: it is not remembered."""
+        return cls(_parsed_select.__wrapped__(text), passing=True)
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
@@ -71,7 +77,8 @@ class Statement:
         return names.union(*(statement.reads() for statement in self.further))
 
     def _text(self, dialect: Dialect) -> str:
-        texts = _opened(self.source, dialect, tuple(self.renamed.items()), tuple(self.added))
+        opened = _opened.__wrapped__ if self.passing else _opened
+        texts = opened(self.source, dialect, tuple(self.renamed.items()), tuple(self.added))
         bound = {**self.bound, **{_ADDED + name: value for name, value in self.added.items()}}
         missing = sorted({name for name in texts[1::2] if name not in bound})
         if missing:
@@ -146,14 +153,14 @@ def with_tables(statement: Statement, tables: Mapping[str, Statement]) -> Statem
     return replace(statement, before={name: table for name, table in tables.items() if name in needed})
 
 
-def inline_table(columns: Mapping[str, Sequence[Value]]) -> Statement:
-    """A small table written out in the statement itself, row by row."""
+def inline_table(columns: Mapping[str, Sequence[Value]], *, passing: bool = False) -> Statement:
+    """A small table written out in the statement itself, row by row; `passing` where its rows are of one moment."""
     names = list(columns)
     rows = list(zip(*columns.values(), strict=True))
     selects = [
         exp.select(*(exp.alias_(_literal(value), name) for name, value in zip(names, row, strict=True))) for row in rows
     ]
-    return union_all([Statement(select) for select in selects])
+    return union_all([Statement(select, passing=passing) for select in selects])
 
 
 def _joined(conditions: Iterable[Expression], connector: type[exp.Connector], nothing: exp.Expr) -> Expression:

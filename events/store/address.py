@@ -66,7 +66,7 @@ def store_address(url: str) -> StoreAddress:
         )
     if scheme not in SCHEMES or not rest:
         raise AddressRefused(
-            f"it begins with {scheme!r}, it may be redis, rediss or redis+cluster, or unix for a socket"
+            f"it begins with {scheme!r}, it may begin with redis://, rediss://, redis+cluster://, rediss+cluster:// or unix://"
         )
     try:
         parts = urlsplit(url)

@@ -29,7 +29,7 @@ from events.store.preparation import (
     ANSWER_SECONDS,
     Client,
     Preparation,
-    Wanted,
+    StoreDemands,
     client_of,
     load_functions,
     prepare,
@@ -71,7 +71,10 @@ async def connect(
     except AddressRefused as refused:
         raise StoreRefused(f"RESONATE_REDIS_URL: {refused}") from None
     connection = Connection(
-        client_of(address, socket_path), str(address or f"unix:{socket_path}"), Wanted(shards, replicas), data=data
+        client_of(address, socket_path),
+        str(address or f"unix:{socket_path}"),
+        StoreDemands(shards, replicas),
+        data=data,
     )
     try:
         await (connection.check() if refuses else connection.prepare())
@@ -90,7 +93,7 @@ class Connection:
     in a method of this class leaves as StoreUnavailable, in time.
     """
 
-    def __init__(self, client: Client, address: str, wanted: Wanted, *, data: Path | None) -> None:
+    def __init__(self, client: Client, address: str, wanted: StoreDemands, *, data: Path | None) -> None:
         self.client = client
         self.address = address
         self._wanted = wanted
@@ -295,16 +298,14 @@ class Connection:
             return error
         cause = cause_of(error)
         self._same_store = self._same_store and not is_out_of_reach(cause)
-        if cause in {"store_down", "store_loading"} and self._data is not None:
+        if self._data is not None and cause in {"store_down", "store_loading"}:
             cause = recorded_cause(self._data) or cause
         if cause == UNKNOWN and type(error) not in self._told:
             self._told.add(type(error))
             logger.error("the store's client failed with %s: %s", type(error).__name__, error, exc_info=error)
         if cause == LOGIN_REFUSED and (reason := reason_of(error)) not in self._reasons:
             self._reasons.add(reason)
-            logger.error(
-                "the store at %s refuses this service, or is not the one that is meant: %s", self.address, reason
-            )
+            logger.error("the store at %s refuses this service, or is another one: %s", self.address, reason)
         return StoreUnavailable(cause)
 
     async def close(self) -> None:
@@ -314,11 +315,8 @@ class Connection:
         await self._closed(self.client.aclose)
 
     async def _closed(self, close: Callable[[], Awaitable[object]]) -> None:
-        async def closed() -> None:
-            await close()
-
         try:
-            await self.answer(closed())
+            await self.answer(close())
         except StoreUnavailable as unavailable:
             logger.info("a connection to the store was not closed: %s", unavailable.cause)
 

@@ -147,6 +147,12 @@ class EmbeddedStore:
         self._failures = 0
         self._attempts = 0
         self._recovered_before_this_attempt = False
+        self.ending = 0  # of the last server, as `subprocess` numbers it
+
+    @property
+    def child_pid(self) -> int | None:
+        """The server that this process started, if it runs."""
+        return None if self._process is None else self._process.pid
 
     @property
     def version(self) -> str:
@@ -184,6 +190,11 @@ class EmbeddedStore:
         if self._process is None and not self._adopted and time.monotonic() >= self._next_attempt_at:
             self._attempt()
         return self._state
+
+    def kill(self) -> None:
+        """Ends a server that hangs, at once, where this process started it; `poll` starts the next one."""
+        if self._process is not None:
+            self._process.send(signal.SIGKILL)
 
     def stop(self) -> None:
         """Ends the store in order; everything acknowledged is on the disk already."""
@@ -247,7 +258,7 @@ class EmbeddedStore:
     def _watch(self, process: Child) -> None:
         code = process.code()
         if code is not None:
-            self._process = None
+            self._process, self.ending = None, code
             steady = self._ready_at and time.monotonic() - self._ready_at > STEADY_SECONDS
             self._failures = 1 if steady else self._failures + 1
             cause, detail = exit_cause(code, self._directory, self._log, self._log_start)

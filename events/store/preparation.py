@@ -96,14 +96,14 @@ class Preparation:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class StoreDemands:
     """What the settings ask of a store: how many shards (None: those that are recorded), how many replicas."""
 
     shards: int | None = None
     replicas: int = 0
 
 
-async def prepare(client: Client, wanted: Wanted) -> Preparation:
+async def prepare(client: Client, wanted: StoreDemands) -> Preparation:
     """Makes a store ready for events; raises StoreRefused for one not to be used, a client's error when it is down."""
     if isinstance(client, RedisCluster):
         await client.initialize()

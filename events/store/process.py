@@ -1,5 +1,6 @@
 """Finds the embedded store's server program and starts it as a child that dies with its parent."""
 
+import contextlib
 import importlib.util
 import os
 import platform
@@ -16,6 +17,7 @@ from kit.child import Child, ChildFailed, Terms, printed, start_program
 
 PING_SECONDS: Final = 0.05
 VERSION_SECONDS: Final = 5.0
+OOM_SCORE: Final = 100
 
 
 def socket_path(data: Path) -> Path:
@@ -49,7 +51,8 @@ def spawn(program: Path, options: list[str], lock: int) -> Child:
 
     Linux sends the signal when the thread that called this ends: call it from the main thread.
     """
-    return start_program([str(program), *options], Terms(signal.SIGTERM, descriptors=(lock,)))
+    terms = Terms(signal.SIGTERM, descriptors=(lock,), oom_score=OOM_SCORE)
+    return start_program([str(program), *options], terms)
 
 
 def reply_to(path: Path, command: str, timeout_seconds: float = PING_SECONDS) -> str | None:
@@ -64,6 +67,28 @@ def reply_to(path: Path, command: str, timeout_seconds: float = PING_SECONDS) ->
             return connection.recv(65536).decode(errors="replace")
     except OSError:
         return None
+
+
+class Ping:
+    """One question to a server, for which nobody waits: it is looked at now and then whether it is answered."""
+
+    def __init__(self, path: Path) -> None:
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket.setblocking(False)
+        with contextlib.suppress(OSError):  # then it is answered at no time
+            self._socket.connect(str(path))
+            self._socket.sendall(b"PING\r\n")
+
+    @property
+    def answered(self) -> bool:
+        """Whether anything came back: one that loads its data or runs a script says so, and lives."""
+        with contextlib.suppress(OSError):
+            return bool(self._socket.recv(64))
+        return False
+
+    def close(self) -> None:
+        """Not to be asked any more."""
+        self._socket.close()
 
 
 def answers(path: Path) -> bool:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from events.causes import StoreCause
+from events.gauges import Gauge, untold
 from events.parts.manifest import PartName
 from events.parts.part import PartListing
 from events.parts.sealing import PartExists, Place, Reach, unreached, write_part
@@ -28,6 +29,8 @@ _IDLE_MARK_SECONDS: Final = 1.0
 _AGAIN_SECONDS: Final = 0.5
 _READ_BYTES: Final = 16 << 20
 _READ_SECONDS: Final = 5.0
+_TURN_SECONDS: Final = _READ_SECONDS + 3.0  # the longest that a shard waits for the store, and a little
+_DISK_SECONDS: Final = 30.0  # a disk that stands still for longer is one that hangs
 _FIRST_READ: Final = 16
 _DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _logger = logging.getLogger(__name__)
@@ -40,7 +43,8 @@ class WriterOptions:
     A part is cut `cut_seconds` after its first event came, or at `cut_events`. `retention_days` None keeps everything.
     `grace_seconds` is how long parts that a merge replaced stay, for readers that have them open. `reach` is called
     at the crash points, `now` gives the time in seconds since 1970. `owner` is the run that holds the lease where
-    other services reach the store.
+    other services reach the store. `gauge` is told how the log is, in numbers. `back_within` is told by each shard,
+    before all that it waits for, within how many seconds it speaks again.
     """
 
     retention_days: int | None = None
@@ -50,6 +54,8 @@ class WriterOptions:
     reach: Reach = unreached
     now: Callable[[], float] = time.time
     owner: str = ""
+    gauge: Gauge = untold
+    back_within: Callable[[int, float | None], None] = lambda shard, seconds: None
 
 
 @dataclass(slots=True)
@@ -92,6 +98,12 @@ class ShardWriter:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Write until `stop` is set, then what is in the stream at that moment."""
+        try:
+            await self._run(stop)
+        finally:
+            self._options.back_within(self._shard, None)
+
+    async def _run(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
             drained = await self._attempt(last=False)
             if drained:
@@ -104,6 +116,7 @@ class ShardWriter:
 
     async def _attempt(self, *, last: bool) -> bool:
         """One round, with what can go wrong in it; True when there is nothing to hurry for."""
+        self._options.back_within(self._shard, _TURN_SECONDS if self._resumed else _DISK_SECONDS)
         try:
             if not self._resumed:
                 point = await resume_point(self._connection, self._log, self._shard, self._options.owner)
@@ -153,7 +166,9 @@ class ShardWriter:
         """Make a part of the first buffered entries: of one received date, and not many more than a part's events."""
         now_us = int(self._options.now() * 1e6)
         entries = next(in_parts(self._buffer.entries, self._options.cut_events, now_us))
+        self._options.back_within(self._shard, _DISK_SECONDS)
         await asyncio.to_thread(self._write, entries, now_us)
+        self._options.back_within(self._shard, _TURN_SECONDS)
         last = entries[-1].stream_number
         self._buffer.take(entries)
         self._mark = replace(self._mark, stream_number=last, time_us=max(received_at(last, now_us), self._mark.time_us))
@@ -170,6 +185,7 @@ class ShardWriter:
         if newest is None or newest.name.high != sequence:  # this process stood still, and the log went on without it
             raise PartExists(name.stem)
         self._mark = replace(self._mark, sequence=sequence)
+        self._options.gauge("last_part_at", self._options.now())
 
     async def _publish(self) -> None:
         self._mark = replace(self._mark, cause=None)

@@ -5,13 +5,14 @@ import contextlib
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from events.causes import StoreCause, store_cause
-from events.records import position_number, stream_text
+from events.records import SEQUENCE_BITS, position_number, stream_text
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import events_key, wanted_key
+from kit.time import SECOND_US
 
 _LOOK_SECONDS: Final = 0.02
 
@@ -85,6 +86,20 @@ async def read_progress(connection: Connection) -> dict[int, Progress]:
         )
         progress[shard] = Progress(position_number(last), int(appended), mark)
     return progress
+
+
+async def read_lag(connection: Connection, shards: Mapping[int, Progress], now_us: int) -> float:
+    """How long ago the oldest event that is in no part was received, in seconds; 0 where all are. Raises
+    StoreUnavailable.
+    """
+    behind = [shard for shard, progress in shards.items() if progress.stream_number > progress.mark.stream_number]
+    first: list[int] = []
+    for shard in behind:  # one entry of each: only now and then, and seldom of more than one shard
+        after = f"({stream_text(shards[shard].mark.stream_number)}"
+        entries: Any = await connection.answer(connection.client.xrange(events_key(shard), min=after, count=1))
+        first += [position_number(stream_id) for stream_id, _ in entries]
+    received_us = min(((number >> SEQUENCE_BITS) * 1_000 for number in first), default=now_us)
+    return max(0, now_us - received_us) / SECOND_US
 
 
 async def read_watermarks(connection: Connection) -> dict[int, Watermark]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -15,6 +16,7 @@ from events.store.connection import Connection
 from events.writer.compaction import Compaction
 from events.writer.decoding import EARLIEST_CLOCK
 from events.writer.shard import ShardWriter, WriterOptions, pause
+from events.writer.standing import run_job, tell_newest, tell_size
 from kit.files import remove_leftovers
 from kit.tasks import together
 
@@ -62,6 +64,8 @@ async def run_writer(connection: Connection, data: Path, options: WriterOptions,
     log.mkdir(parents=True, exist_ok=True)
     for folder in (log, *date_folders(log)):
         remove_leftovers(folder)
+    tell_newest(log, options.gauge)
+    tell_size(FolderListing(log), options.gauge)
     while not stop.is_set():  # the number of shards is recorded in the store, so nothing begins before it answers
         try:
             await connection.prepare()
@@ -80,14 +84,13 @@ async def run_writer(connection: Connection, data: Path, options: WriterOptions,
 
 
 async def _keep(data: Path, options: WriterOptions, stop: asyncio.Event) -> None:
-    """Compaction and retention, now and then; what goes wrong in them must never stop the writing."""
+    """Compaction and retention, now and then, and how large the log is after them."""
     compaction = Compaction(data, options.grace_seconds, options.now, stop.is_set)
+    listing, days = FolderListing(data / LOG), options.retention_days
     while not stop.is_set():
-        try:
-            await asyncio.to_thread(compaction.run)
-            release_memory()
-            if options.retention_days is not None:
-                await asyncio.to_thread(retain, data / LOG, options.retention_days, options.now())
-        except Exception:
-            _logger.exception("compaction or retention failed, it is tried again")
+        await run_job("compaction", compaction.run, options)
+        release_memory()
+        if days is not None:
+            await run_job("retention", partial(retain, data / LOG, days, options.now()), options)
+        await asyncio.to_thread(tell_size, listing, options.gauge)
         await pause(stop, _KEEP_SECONDS)

@@ -75,7 +75,7 @@ def held_files(missing: Iterable[str], good: Mapping[str, bytes], present: Itera
     return {name: text for name, text in good.items() if name.rpartition(".")[0] in held}
 
 
-def listed(names: Sequence[str]) -> str:
+def named_briefly(names: Sequence[str]) -> str:
     """`hero, strip`: the first ten, and how many more there are."""
     more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
     return ", ".join(names[:MOST_NAMED]) + more

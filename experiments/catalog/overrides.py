@@ -144,7 +144,7 @@ def overrides_json(overrides: Mapping[str, Override]) -> bytes:
     return _ADAPTER.dump_json(dict(overrides))
 
 
-def joined(ours: Mapping[str, Override], others: Mapping[str, Override]) -> dict[str, Override]:
+def orders_joined(ours: Mapping[str, Override], others: Mapping[str, Override]) -> dict[str, Override]:
     """The orders of two hands: of one experiment the later one."""
     later = {key: each for key, each in others.items() if key not in ours or each.ordered_at >= ours[key].ordered_at}
     return {**ours, **later}
@@ -188,7 +188,7 @@ def _yields(given: Override, written: Experiment) -> bool:
     return given.status == written.status or firmness[written.status] > max(firmness[given.status], 1)
 
 
-def settled(overrides: Mapping[str, Override], content: CatalogContent) -> dict[str, Override]:
+def settled_orders(overrides: Mapping[str, Override], content: CatalogContent) -> dict[str, Override]:
     """The orders without those that the files have caught up with, each with the phase it is first carried out for,
     because a stop is one phase's.
     """

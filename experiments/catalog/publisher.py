@@ -15,8 +15,8 @@ from experiments.catalog.changes import (
     definition_changes,
     halting,
     held_files,
-    listed,
     missing_of,
+    named_briefly,
 )
 from experiments.catalog.files import (
     CatalogPaths,
@@ -34,12 +34,12 @@ from experiments.catalog.overrides import (
     Order,
     Override,
     Telling,
-    joined,
     new_order,
+    orders_joined,
     outranking,
     overrides_json,
     read_overrides,
-    settled,
+    settled_orders,
     started_by_order,
 )
 from experiments.catalog.phases import phases_json
@@ -225,7 +225,7 @@ class CatalogKeeper:
                 told = "%s is running and its file is gone: it is still served. Put the file back, or end it: "
                 logger.error(told + "resonate stop %s", key, key)
         self.missing = missing
-        self.note("definitions_missing", listed(missing) if missing else None)
+        self.note("definitions_missing", named_briefly(missing) if missing else None)
 
     def _tell_changes(self, reading: FolderReading, content: CatalogContent, now: datetime) -> None:
         """Who changes definitions is noted before they are served; pauses and stops among them wait for nothing."""
@@ -258,7 +258,7 @@ class CatalogKeeper:
         if self._written is None:
             return
         overridden = outranking(self._orders, self._written)
-        self._orders = settled(self._orders, self._written)
+        self._orders = settled_orders(self._orders, self._written)
         content = self._written.under(overridden)
         self._freezer.claim(content, self._files, now)
         self._freezer.follow(content, now)
@@ -310,7 +310,7 @@ class CatalogKeeper:
             return False
         there = read_overrides(self._paths)
         self._orders_mark, self._orders_kept = mark, overrides_json(there)
-        before, self._orders = self._orders, joined(self._orders, there)
+        before, self._orders = self._orders, orders_joined(self._orders, there)
         return self._orders != before
 
     def _keep_in_time(self) -> None:

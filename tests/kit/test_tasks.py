@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.patience import HUNG_SECONDS
 
-from kit.tasks import Tasks, together, unless
+from kit.tasks import Promises, Tasks, together, unless
 
 
 class Foreign(Exception):
@@ -281,3 +281,20 @@ def test_whoever_cancels_the_wait_cancels_the_work() -> None:
 
     run(test)
     assert ended == ["work"]
+
+
+def test_a_promise_that_is_late_is_broken_for_all() -> None:
+    now = [0.0]
+    promises = Promises(lambda: now[0])
+    assert promises.kept
+    promises.back_within("shard 0", 8.0)
+    promises.back_within("shard 1", 30.0)
+    now[0] = 8.5
+    assert not promises.kept
+    promises.back_within("shard 0", 8.0)
+    assert promises.kept
+    now[0] = 20.0
+    promises.back_within("shard 0", None)
+    assert promises.kept
+    now[0] = 31.0
+    assert not promises.kept

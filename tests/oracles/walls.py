@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 # `experiments/statistics`.
 MAY_IMPORT: Mapping[str, set[str]] = {
     "app": {
+        "app/answers",
         "app/surveys",
+        "app/control",
         "app/dashboard",
         "app/dashboard/customers",
         "app/dashboard/pages",
@@ -65,9 +67,11 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "events/store",
         "events/writer",
     },
+    "app/control": {"app/keys", "app/serving", "experiments/catalog"},
     "app/cli": {
         "app/analysis",
         "app/backup",
+        "app/control",
         "app/demo",
         "app/glossary",
         "app/http",
@@ -195,6 +199,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "experiments/catalog",
     },
     "app/keys": {"app/runtime"},
+    "app/metrics": {"app/runtime", "events", "events/store", "events/writer"},
     "app/people": {"app/keys", "events/store"},
     "app/limits": {"events"},
     "app/management": {
@@ -203,6 +208,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "app/http",
         "app/intake",
         "app/keys",
+        "app/metrics",
         "app/routes",
         "app/runtime",
         "app/webhooks",
@@ -223,6 +229,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/processes": {
         "app",
         "app/analysis",
+        "app/control",
         "app/http",
         "app/identity",
         "app/keys",
@@ -285,6 +292,7 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/setup": {"app/keys", "app/tag", "events"},
     "app/steering": {
         "app/analysis",
+        "app/control",
         "app/http",
         "app/keys",
         "app/management",
@@ -296,10 +304,12 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "app/webhooks": {"app/analysis", "app/runtime", "experiments/wording"},
     "app/worker": {
         "app/analysis",
+        "app/control",
         "app/http",
         "app/identity",
         "app/keys",
         "app/limits",
+        "app/metrics",
         "app/people",
         "app/runtime",
         "events",

@@ -106,7 +106,7 @@ EXPERIMENTS: Mapping[str, Mutation] = {
     "unchecked_start": Mutation(
         "a draft is started whatever is wrong with the files",
         (f"{FORMS}::test_a_start_whose_files_have_mistakes_says_them",),
-        (Edit("app/steering/orders.py", "        if mistakes:\n", "        if mistakes is None:\n"),),
+        (Edit("app/steering/orders.py", "    if mistakes:\n", "    if mistakes is None:\n"),),
     ),
     "metrics_that_no_editor_offers": Mutation(
         "editors do not complete the metrics of the folder",

@@ -69,20 +69,20 @@ KEYS: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/catalog/overrides.py",
-                "        if action in WAITS_FOR_THE_AUDIT:\n            tell(status, new.status)\n",
+                "        if told.action in WAITS_FOR_THE_AUDIT:\n            tell(*change)\n",
                 "",
             ),
             Edit(
                 "experiments/catalog/overrides.py",
-                "if action not in WAITS_FOR_THE_AUDIT:",
-                "if action:",
+                "if told.action not in WAITS_FOR_THE_AUDIT:",
+                "if told.action:",
             ),
         ),
     ),
     "audit_in_the_way": Mutation(
         "a pause waits for its line",
         (ROUTES,),
-        (Edit("app/steering/orders.py", "if told.action in WAITS_FOR_THE_AUDIT:", "if told.action:"),),
+        (Edit("app/control/orders.py", "if asked.action in WAITS_FOR_THE_AUDIT:", "if asked.action:"),),
     ),
     "unsynced_audit": Mutation(
         "a line of the audit is not on the disk when the act is answered",
@@ -90,8 +90,8 @@ KEYS: Mapping[str, Mutation] = {
         (
             Edit(
                 "kit/files.py",
-                "length + written)\n            os.fsync(descriptor)\n",
-                "length + written)\n",
+                "added, length)\n            os.fsync(descriptor)\n",
+                "added, length)\n",
             ),
         ),
     ),

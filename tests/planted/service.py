@@ -191,6 +191,28 @@ SERVICE: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "beats_of_a_thread": Mutation(
+        "a worker beats by a thread of its own",
+        ("tests/app/processes/test_heartbeats.py",),
+        (
+            Edit(
+                "app/worker/resources.py",
+                'following.repeat(desk.beating, "saying that the loop turns", BEAT_SECONDS)',
+                '__import__("threading").Thread(target=lambda: [(time.sleep(0.5), desk.beat()) for _ in range(10**6)], '
+                "daemon=True).start()",
+            ),
+        ),
+    ),
+    "silence_by_the_clock": Mutation(
+        "silence is what the clock says between two looks, also while a machine slept",
+        ("tests/app/processes/test_heartbeats.py",),
+        (Edit("app/processes/heartbeats.py", "min(now - self._looked_at, LOOK_SECONDS)", "now - self._looked_at"),),
+    ),
+    "one_shard_for_all": Mutation(
+        "the writer beats as long as one of its shards works",
+        ("tests/kit/test_tasks.py",),
+        (Edit("kit/tasks.py", "return all(until >= now", "return any(until >= now"),),
+    ),
     "torn_causes": Mutation(
         "a cause is rewritten where it stands",
         ("tests/app/runtime/test_board.py",),
@@ -248,7 +270,7 @@ SERVICE: Mapping[str, Mutation] = {
     ),
     "mortal_sweep": Mutation(
         "the sweep of what takes too long ends with the first error in it",
-        ("tests/app/http/test_bodies.py::test_a_sweep_goes_on_after_whatever_the_end_of_a_wait_raises",),
+        ("tests/app/http/test_bodies.py::test_a_sweep_goes_on_after_whatever_the_end_of_a_wait_or_a_watcher_raises",),
         (
             Edit(
                 "app/http/deadlines.py",
@@ -257,7 +279,7 @@ SERVICE: Mapping[str, Mutation] = {
             ),
             Edit(
                 "app/http/deadlines.py",
-                "                    call()\n",
+                "                    _surely(call)\n",
                 "                    call()\n        self._plan(loop)\n",
             ),
         ),

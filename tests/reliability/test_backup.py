@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import signal
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,11 +19,12 @@ from servers.service import Service, running
 from servers.small_disk import fill, small_disk
 from servers.stores import StoreServer
 
-from app.backup import stream
+from app.backup import making, stream
 from app.backup.making import BackupRefused, make_backup
 from app.backup.manifest import BackupManifest, check_backup, last_run
 from app.backup.restoring import Restored, RestoreRefused, restore_backup
 from app.runtime.settings import load_settings
+from events.log.copying import CopiedLog, copy_log
 
 pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each keeps both cores busy
 
@@ -93,6 +95,25 @@ def test_a_backup_beside_a_writer_that_stands_still_has_what_waits_for_it(servic
 
 
 @pytest.mark.usefixtures("impatient")
+def test_what_moves_into_a_part_while_parts_are_listed_is_in_the_backup(
+    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with frozen(service, "writer"):
+        sends(service, "m-1")
+
+        def listed(data: Path, target: Path) -> CopiedLog:
+            copied = copy_log(data, target)
+            os.kill(pid_of(service, "writer"), signal.SIGCONT)
+            settled(service)
+            return copied
+
+        monkeypatch.setattr(making, "copy_log", listed)
+        back_up(service, tmp_path / "backup")
+    restored(tmp_path / "backup", tmp_path / "restored")
+    assert ids(tmp_path / "restored") == {"m-1": 1}
+
+
+@pytest.mark.usefixtures("impatient")
 def test_a_backup_of_a_service_whose_log_has_no_room_has_what_waits_for_it(tmp_path: Path) -> None:
     with (
         small_disk(tmp_path / "data" / "log"),
@@ -110,7 +131,7 @@ def test_a_backup_of_a_service_that_lost_its_power_has_what_only_its_store_knew(
     service: Service, tmp_path: Path
 ) -> None:
     sends(service, "m-1")
-    os.kill(pid_of(service, "writer"), 19)  # SIGSTOP: it is killed with the others
+    os.kill(pid_of(service, "writer"), signal.SIGSTOP)  # it is killed with the others
     sends(service, "m-2")
     end_all(service)
     before = sorted(path.stat().st_mtime_ns for path in (service.data / "store" / "appendonlydir").iterdir())

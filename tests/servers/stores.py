@@ -7,6 +7,7 @@ import socket
 import ssl
 import subprocess
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -90,11 +91,14 @@ class StoreCluster:
                 client.close()
 
 
-def start_cluster(folder: Path) -> StoreCluster:
-    """Starts the nodes, shares the slots out and lets the nodes meet."""
+def start_cluster(folder: Path, announced: Callable[[StoreServer], tuple[str, ...]] = lambda _: ()) -> StoreCluster:
+    """Starts the nodes, shares the slots out and lets the nodes meet; `announced` are options of a node's own."""
     options = (*DURABLE, "--cluster-enabled", "yes", "--cluster-node-timeout", "1000")
     options += ("--cluster-require-full-coverage", "no")
-    nodes = [StoreServer(folder / str(number), options).start() for number in range(NODES)]
+    nodes = [StoreServer(folder / str(number), options) for number in range(NODES)]
+    for node in nodes:
+        node.options = (*node.options, *announced(node))
+        node.start()
     clients = [Redis(port=node.port) for node in nodes]
     for number, client in enumerate(clients):
         first, last = number * SLOTS // NODES, (number + 1) * SLOTS // NODES - 1

@@ -92,7 +92,7 @@ async def make_sample(folder: Path, scratch: Path) -> None:
         await connection.close()
         embedded.stop()
     (folder / "store.json").write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n")
-    for path in {*data.rglob(".*"), *data.rglob("*.lock")}:  # of processes, not of data
+    for path in {*data.rglob(".*"), *data.rglob("*.lock"), *data.rglob("ballast-*")}:  # of processes, not of data
         path.unlink()
     (folder / "expected.json").write_text(json.dumps(await read_sample(folder, scratch / "read"), indent=1) + "\n")
 

@@ -153,7 +153,7 @@ async def test_two_questions_of_one_key_are_worked_on_at_once_and_another_key_do
     assert begun == ["eager", "eager", "calm", "eager", "eager"]
 
 
-async def test_a_server_that_dies_under_a_call_is_asked_once_more(tmp_path: Path) -> None:
+async def test_who_waits_when_the_server_dies_is_told_to_ask_again_and_its_heir_answers(tmp_path: Path) -> None:
     listener = listen_unix(tmp_path / "analysis.sock")
     listener.setblocking(True)
 
@@ -163,9 +163,12 @@ async def test_a_server_that_dies_under_a_call_is_asked_once_more(tmp_path: Path
     dying = threading.Thread(target=die_then_hand_over, daemon=True)
     dying.start()
     client = AnalysisClient(tmp_path / "analysis.sock", timeout_seconds=5)
-    asker = asyncio.create_task(client.ask(ExperimentQuery("here")))
+    with pytest.raises(AnalysisError) as refused:
+        await client.ask(ExperimentQuery("here"))
+    assert (refused.value.status, refused.value.code) == (503, "analysis_restarted")
+    assert refused.value.retry_after_seconds == 2
     await asyncio.to_thread(dying.join)
-    stop = asyncio.Event()
+    asker, stop = asyncio.create_task(client.ask(ExperimentQuery("here"))), asyncio.Event()
     heir = asyncio.create_task(AnalysisServer(echo).serve(listener, lambda: None, stop))
     assert (await asker).body == b"here"
     stop.set()
@@ -184,7 +187,7 @@ async def test_askers_of_a_server_that_cannot_start_are_turned_away_at_once(tmp_
     await reached(is_told, "the asker is turned away")
     with pytest.raises(AnalysisError) as refused:
         await asker
-    assert refused.value.code == "analysis_unavailable"
+    assert refused.value.code == "analysis_restarted"
     listener.close()
 
 

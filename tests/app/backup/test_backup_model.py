@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -15,7 +16,7 @@ from servers.stores import StoreServer
 
 from app.backup.making import make_backup
 from app.backup.restoring import restore_backup
-from app.runtime.settings import Settings
+from app.runtime.settings import load_settings
 from events.deletes.tombstones import Tombstone
 from events.log.export import Exporter
 from events.log.reader import LogReader
@@ -46,8 +47,12 @@ class BackedUpLog(LogAgainstModel):
         self.outside = TemporaryDirectory()
         self.journal = ErasureJournal(Path(self.outside.name) / "erasures.ndjson")
         self.journal.prepare(self.data)
-        self.settings = Settings(
-            data=self.data, redis_url=self.server.url, shards=SHARDS, erasure_journal=self.journal.path
+        self.settings = load_settings(
+            {
+                "RESONATE_DATA": str(self.data),
+                "RESONATE_REDIS_URL": self.server.url,
+                "RESONATE_ERASURE_JOURNAL": str(self.journal.path),
+            }
         )
         self.forgets = True
         self.kept: list[tuple[Path, list[Row]]] = []
@@ -59,7 +64,7 @@ class BackedUpLog(LogAgainstModel):
 
     def acknowledge(self, shard: int, entry: Entry) -> None:
         super().acknowledge(shard, entry)
-        fields = {"n": entry.size, "t": 0, "e": entry.events}
+        fields: dict[Any, Any] = {"n": entry.size, "t": 0, "e": entry.events}
         self.store.xadd(events_key(shard), fields, id=stream_text(entry.stream_number))
 
     def let_go(self, shard: int) -> None:

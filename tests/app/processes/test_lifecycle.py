@@ -96,6 +96,24 @@ def test_the_tree_has_its_workers_one_writer_one_store_and_no_analysis_yet(servi
     assert str(service.data) in service.log_text()
 
 
+def test_when_memory_is_short_what_costs_least_is_ended_first(service: Service) -> None:
+    exported_ids(service)
+    tree = service.processes()
+    scores = {role: int(Path(f"/proc/{tree[role][0].pid}/oom_score_adj").read_text()) for role in tree}
+    own = max(0, int(Path(f"/proc/{service.pid}/oom_score_adj").read_text()))
+    wanted = {"analysis": 800, "worker": 300, "writer": 200, "store": 100}
+    assert {role: scores[role] for role in wanted} == {
+        role: own + (1000 - own) * score // 1000 for role, score in wanted.items()
+    }
+
+
+def test_a_list_of_processes_tells_them_apart(service: Service) -> None:
+    exported_ids(service)
+    commands = [" ".join(each.cmdline()) for each in psutil.Process(service.pid).children()]
+    for role in ("worker", "writer", "analysis"):
+        assert any(f"app.processes.entry {role} " in command for command in commands)
+
+
 def test_a_worker_stays_small(service: Service) -> None:
     with service.client() as client:
         for number in range(500):

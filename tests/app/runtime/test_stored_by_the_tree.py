@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.http.access import Keys
+from app.metrics.counted import counter_samples
+from app.metrics.exposition import lines
 from app.runtime.board import Desk
 from app.runtime.settings import Settings, SettingsError, load_settings
 from app.runtime.telemetry import EVENT_OUTCOMES, STATUSES, STRATEGIES, Telemetry
@@ -73,7 +75,7 @@ def test_counters_tell_what_was_counted_also_after_a_worker_began_anew(
         counters.events(*outcome)
     if anew:
         counters = Telemetry(desk, ROUTES)
-    families = text_string_to_metric_families(counters.exposition({}))
+    families = text_string_to_metric_families("".join(lines(counter_samples(counters, {}))))
     told = {(each.name, *each.labels.values()): each.value for family in families for each in family.samples}
     for route, status, _ in answers:
         asked = [answer for answer in answers if answer[:2] == (route, status)]

@@ -12,13 +12,16 @@ import redis
 from msgspec.structs import fields as struct_fields
 from servers.one_worker import OneWorker
 
+from app.metrics.counted import counter_samples
+from app.metrics.exposition import lines
 from app.runtime.board import Board
 from app.runtime.telemetry import GROWING_SECONDS, TROUBLES, Telemetry
 from events.ingest.stream import StreamState
 from events.store.health import StoreState
 from events.writer.watermark import Watermark
 
-DOCS = (Path(__file__).parents[3] / "docs" / "reliability.md").read_text()
+ROOM = Path(__file__).parents[3] / "docs"
+DOCS = "".join((ROOM / name).read_text() for name in ("reliability.md", "metrics.md"))
 SHOWN: Mapping[str, Mapping[str, str]] = {  # a name of /metrics, or a path in /readyz
     "the stream": {
         "available": "resonate_store_available",
@@ -98,4 +101,4 @@ def test_what_went_wrong_grows_for_a_minute_whichever_worker_saw_it() -> None:
     now = time.monotonic()
     assert here.growing(now) == {"history_failures"}
     assert here.growing(now + GROWING_SECONDS) == set()
-    assert "\nresonate_history_failures_total 3\n" in here.exposition({})
+    assert "\nresonate_history_failures_total 3\n" in "".join(lines(counter_samples(here, {})))

@@ -172,3 +172,19 @@ def test_many_connections_at_once_get_each_their_own_answer(worker: OneWorker) -
 
 def test_the_protocol_is_what_the_worker_runs() -> None:
     assert server_config(lambda *_: None).http.func is ReceiptProtocol
+
+
+def test_an_answer_that_fails_when_it_is_there_ends_its_connection_and_no_other(worker: OneWorker) -> None:
+    """Who waits for it would wait for ever; what waits for the store is finished by a task of its own."""
+
+    async def fails() -> None:
+        raise KeyError("nobody foresaw it")
+
+    with socket.create_connection(address(worker), timeout=60) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert connection.recv(4096).startswith(b"HTTP/1.1 200")
+        protocol = protocol_of(worker, connection)
+        worker.loop.call_soon_threadsafe(protocol.wait_for, fails(), True)
+        assert connection.recv(4096) == b""
+    with worker.client() as client:
+        assert client.post(FLAG, json=BODY).status_code == 200

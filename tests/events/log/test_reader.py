@@ -15,6 +15,7 @@ from events.authority import Authority
 from events.deletes import hidden
 from events.deletes.erased_rows import tombstone
 from events.deletes.tombstones import add_tombstones
+from events.engines import sql
 from events.engines.duckdb import EventLog
 from events.log.export import Exporter
 from events.log.reader import LogReader
@@ -72,6 +73,29 @@ def test_ten_thousand_generations_of_parts_leave_nothing_behind(tmp_path: Path) 
     used(fresh, fresh_exporter)
     assert dict(sizes(log, "log")) == dict(sizes(fresh, "log"))
     assert dict(sizes(exporter, "export")) == dict(sizes(fresh_exporter, "export"))
+
+
+def test_the_sql_that_names_parts_is_not_remembered(tmp_path: Path) -> None:
+    """Analysts are shown it; each second there is another part."""
+    events = [Received(record("m-0", f"v-{number}"), START + number) for number in range(3)]
+    [part] = write_log(tmp_path, events)
+    log = EventLog(tmp_path)
+
+    def shown() -> str:
+        with log.open(log.snapshot()) as engine:
+            return " ".join(statement.render() for statement in engine.sources().values())
+
+    assert part.path.name in shown()
+    before = remembered()
+    for generation in range(1, 4):
+        next_generation(part, generation)
+        assert f".{generation}.parquet" in shown()
+    assert remembered() == before
+
+
+def remembered() -> int:
+    """How many statements the process keeps."""
+    return sum(each.cache_info().currsize for each in vars(sql).values() if hasattr(each, "cache_info"))
 
 
 def test_what_is_held_is_of_one_state_of_the_log_and_digests_are_read_once(

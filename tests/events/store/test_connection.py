@@ -107,7 +107,7 @@ async def test_a_wrong_password_is_named_without_being_shown(server: Redis, sing
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "127.0.0.1:6379", ""])
 async def test_an_address_of_another_kind_is_refused(url: str) -> None:
-    with pytest.raises(StoreRefused, match=r"redis, rediss or redis\+cluster"):
+    with pytest.raises(StoreRefused, match="redis://, rediss://"):
         await connect(url)
 
 

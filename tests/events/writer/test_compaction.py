@@ -1,5 +1,6 @@
 """Compaction makes few files of many and changes nothing that anybody reads."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from oracles.writing import exported, exported_ids, record, written_ids
 from worlds.event_log import Received, received, write_log
 
+from benchmarks.log import shop_events
 from events.deletes.erased_rows import tombstone
 from events.deletes.tombstones import add_tombstones
 from events.parts.part import Contents, DataDamaged, Part, PartListing, live_parts, verify
@@ -60,28 +62,26 @@ def test_an_open_day_is_merged_once_a_minute_at_most_however_many_parts_come(tmp
     log_of(tmp_path, MOST_PARTS)
     assert len(compaction.run()) == 1
     later = [Received(event, START + n * 1000) for n, event in enumerate(events(2 * MOST_PARTS))]
-    write_log(tmp_path / "later", later, cut=1)
-    come(tmp_path / "later", tmp_path, range(MOST_PARTS, 2 * MOST_PARTS))
+    come(write_log(tmp_path / "later", later, cut=1)[MOST_PARTS:], tmp_path)
     assert compaction.run() == []
     assert [part.low for part in compaction.run()] == [MOST_PARTS]
 
 
-def come(source: Path, data: Path, sequence: range) -> None:
-    """These parts of a log stand in another one from now on."""
-    for part in live_parts(source / "log"):
-        if part.low in sequence:
-            folder = data / "log" / part.path.parent.name
-            folder.mkdir(parents=True, exist_ok=True)
-            for path in (part.path, part.digests, part.path.with_suffix(".json")):
-                (folder / path.name).hardlink_to(path)
+def come(parts: Sequence[Part], data: Path) -> None:
+    """These parts of another log stand in this one from now on."""
+    for part in parts:
+        folder = data / "log" / part.path.parent.name
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (part.path, part.digests, part.path.with_suffix(".json")):
+            (folder / path.name).hardlink_to(path)
 
 
-PARTS_A_MINUTE = 6
-MINUTES = 130
+PARTS_A_MINUTE = 4
+MINUTES = 100
 
 
 def test_what_is_an_hour_old_takes_few_bytes_and_is_written_again_seldom(tmp_path: Path) -> None:
-    """One event a second, a part of each ten seconds, merged by the minute: figures of a slow day, which is the worst."""
+    """One event a second, a part of each ten seconds, merged by the minute: a slow day, which is the worst."""
     step = 60 // PARTS_A_MINUTE
     sent = [Received(event, START + n * SECOND) for n, event in enumerate(shop_events(60 * MINUTES, 1))]
     parts = write_log(tmp_path / "sent", sent, cut=step)
@@ -89,7 +89,7 @@ def test_what_is_an_hour_old_takes_few_bytes_and_is_written_again_seldom(tmp_pat
     compaction = Compaction(tmp_path, 0, lambda: now, pace=lambda: now)
     written = 0
     for minute in range(MINUTES):
-        come(tmp_path / "sent", tmp_path, range(minute * PARTS_A_MINUTE, (minute + 1) * PARTS_A_MINUTE))
+        come(parts[minute * PARTS_A_MINUTE : (minute + 1) * PARTS_A_MINUTE], tmp_path)
         now += 60.0
         merges = compaction.run()
         assert len(merges) <= 1

@@ -1,0 +1,130 @@
+"""What `/metrics` answers: everything of the table that is known now, put together in slices."""
+
+import asyncio
+import contextlib
+import math
+import os
+import resource
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from app.metrics.counted import counter_samples
+from app.metrics.exposition import Samples, labelled, lines
+from app.metrics.jobs import last_runs, told_runs
+from app.metrics.pipeline import known
+from app.runtime.board import Board, GaugeName, RoleName
+from app.runtime.data_directory import DataDirectory
+from app.runtime.telemetry import Telemetry
+from kit.tasks import in_slices
+
+ROLES: Final[tuple[RoleName, ...]] = ("worker", "writer", "analysis", "trainer", "store")
+OF_PIPELINE: Final[Mapping[str, GaugeName]] = {
+    "pending_events": "pending_events",
+    "lag_seconds": "lag_seconds",
+    "store_used_bytes": "store_used_bytes",
+    "store_limit_bytes": "store_limit_bytes",
+    "store_aof_bytes": "store_aof_bytes",
+    "store_days_to_full": "store_days_to_full",
+}
+OF_WRITER: Final[Mapping[str, GaugeName]] = {
+    "last_part_timestamp_seconds": "last_part_at",
+    "log_bytes": "log_bytes",
+    "log_parts": "log_parts",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    """What the worker that answers knows of itself and of the service: numbers by family, the causes of `/readyz` by
+    their codes, events that were rejected by code and library, and the report of the last training.
+    """
+
+    gauges: Mapping[str, float]
+    causes: Iterable[str]
+    rejected: Mapping[tuple[str, str], int]
+    training: Mapping[str, Any] | None
+    version: str
+    format: int
+
+
+async def exposition(telemetry: Telemetry, data: Path, scraped: Scraped) -> str:
+    """The text. Disks are looked at in a thread, because they may hang; what takes long is made in slices, between
+    which the worker answers others.
+    """
+    board = telemetry.counters.desk.board
+    of_machine = await asyncio.to_thread(machine, telemetry, data)
+    samples: Samples = {
+        **counter_samples(telemetry, scraped.rejected),
+        **of_board(board),
+        **of_machine,
+        **told_runs(last_runs(board, data, scraped.training)),
+        **{name: [labelled(value)] for name, value in scraped.gauges.items()},
+        "degraded": [labelled(1, cause=code) for code in sorted(set(scraped.causes))],
+        "build_info": [labelled(1, version=scraped.version, format=str(scraped.format))],
+    }
+    return "".join(await in_slices(lines(samples)))
+
+
+def of_board(board: Board) -> Samples:
+    """What the processes told of themselves and each other."""
+    now, pipeline, writer = time.monotonic(), known(board), board.desk("writer").gauges()
+    restarts = {role: sum(desk.restarts for desk in board.desks(role)) for role in ROLES}
+    beats = {role: [desk.beat_at for desk in board.desks(role) if desk.pid and desk.beat_at] for role in ROLES}
+    return {
+        **{
+            name: [labelled(pipeline[gauge])]
+            for name, gauge in OF_PIPELINE.items()
+            if not math.isnan(pipeline.get(gauge, math.nan))
+        },
+        **{name: [labelled(writer[gauge])] for name, gauge in OF_WRITER.items() if gauge in writer},
+        "restarts_total": [labelled(count, role=role) for role, count in restarts.items()],
+        "heartbeat_age_seconds": [
+            labelled(round(max(0.0, now - min(times)), 3), role=role) for role, times in beats.items() if times
+        ],
+    }
+
+
+class Disk(NamedTuple):
+    """Bytes of a disk."""
+
+    free: int
+    size: int
+
+
+def machine(telemetry: Telemetry, data: Path) -> Samples:
+    """What can be read of it; it looks at disks, so it may take a while on one that hangs."""
+    disk, board = fullest_disk(data), telemetry.counters.desk.board
+    pids = [desk.pid for desk in board.desks("worker") if desk.pid]
+    opened = max((count for pid in pids if (count := open_descriptors(pid)) is not None), default=None)
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    connections = [desk.gauges().get("open_connections", 0.0) for desk in board.desks("worker") if desk.pid]
+    return {
+        "disk_free_bytes": [labelled(disk.free)],
+        "disk_size_bytes": [labelled(disk.size)],
+        "open_connections": [labelled(sum(connections))],
+        "open_descriptors": [] if opened is None else [labelled(opened)],
+        "descriptor_limit": [] if limit == resource.RLIM_INFINITY else [labelled(limit)],
+        "worker_resident_bytes": [labelled(held, pid=str(pid)) for pid, held in telemetry.resident()],
+    }
+
+
+def fullest_disk(data: Path) -> Disk:
+    """That with the least share free of those that the data directory, its store and its log are on."""
+    directory = DataDirectory(data)
+    found = [Disk(*directory.room())]
+    for folder in (data / "store", data / "log"):
+        with contextlib.suppress(FileNotFoundError):
+            found.append(Disk(*DataDirectory(folder).room()))
+    return min(found, key=lambda disk: disk.free / disk.size if disk.size else 0.0)
+
+
+def open_descriptors(pid: int) -> int | None:
+    """How many files a process has open; None where the system does not say, or the process has ended."""
+    folder = f"/proc/{pid}/fd"
+    try:
+        return os.stat(folder).st_size or len(os.listdir(folder))  # Linux 6.2 knows without a list
+    except OSError:
+        return None

@@ -1,0 +1,140 @@
+"""Who of a service still works: each child beats from the loop that does its work; one that does not is replaced."""
+
+import logging
+import signal
+import time
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from app.runtime.ailments import AilmentCode
+from app.runtime.board import Desk, RoleName
+
+logger = logging.getLogger("resonate.supervisor")
+
+STALLED_SECONDS: Final = 3.0
+IMPORT_SECONDS: Final = 60.0  # of a child that is not ready yet
+LOOK_SECONDS: Final = 1.0  # counted between two looks, at most: who slept longer was not watching, and beat as little
+LOOP_SECONDS: Final = 60.0
+LOOP_ENDINGS: Final = 5  # within these seconds
+STALLED: Final[Mapping[RoleName, AilmentCode]] = {
+    "worker": "worker_stalled",
+    "writer": "writer_stalled",
+    "analysis": "analysis_stalled",
+    "webhooks": "webhooks_stalled",
+    "store": "store_timeout",
+}
+
+
+class Watched(Protocol):
+    """A process that says on its desk that it works."""
+
+    @property
+    def desk(self) -> Desk: ...
+    @property
+    def pid(self) -> int | None: ...
+    @property
+    def ready(self) -> bool: ...
+    def send(self, signal_number: signal.Signals) -> None: ...
+
+
+@dataclass(slots=True)
+class _Silence:
+    """Of one process: its last sign of life, and for how long there was none since."""
+
+    pid: int
+    sign: tuple[bool, float]  # of life: whether it is ready, and its last beat
+    seconds: float = 0.0
+    ended: bool = False
+
+
+class Watch:
+    """Looks at the desks a few times a second, names who is silent or dies again and again, and ends who hangs.
+
+    Silence is added up from look to look, and no look counts for more than a second. So after a machine slept, or this
+    process stood still, nobody is older than before: the clocks of two processes are never compared.
+    """
+
+    def __init__(
+        self,
+        children: Sequence[Watched],
+        desk: Desk,
+        hung_seconds: float,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`desk` is that of the supervisor, who names the causes; `hung_seconds` 0 ends nobody."""
+        self._children = children
+        self._desk = desk
+        self._hung_seconds = hung_seconds
+        self._clock = clock
+        self._looked_at = clock()
+        self._silences: dict[int, _Silence] = {}
+        self._endings = defaultdict[RoleName, deque[float]](deque)
+        self._seen = Counter[RoleName]()
+
+    def look(self) -> None:
+        """To be called by the loop of the supervisor, at each of its turns."""
+        now = self._clock()
+        passed, self._looked_at = min(now - self._looked_at, LOOK_SECONDS), now
+        stalled = defaultdict[RoleName, list[str]](list)
+        for number, child in enumerate(self._children):
+            silence = self._silence(number, child, passed)
+            child.desk.was_silent(silence.seconds if silence else 0.0)
+            if silence is None:
+                continue
+            if child.ready and silence.seconds >= STALLED_SECONDS:
+                stalled[child.desk.role].append(str(silence.pid))
+            if self._hangs(child, silence):
+                silence.ended = True
+                message = "%s gave no sign of life for %.0f s and is killed"
+                logger.error(message, child.desk.role, silence.seconds, extra={"child": silence.pid})
+                child.send(signal.SIGKILL)
+        for role, code in STALLED.items():
+            self._name(code, stalled.get(role), f"{role} gives no sign of life")
+        self._name("crash_loop", self._looping(now), "what dies is started again and again")
+
+    @property
+    def healthy(self) -> bool:
+        """Whether nobody is silent for longer than it may be."""
+        return not any(silence.ended for silence in self._silences.values())
+
+    def _silence(self, number: int, child: Watched, passed: float) -> _Silence | None:
+        pid, sign = child.pid, (child.ready, child.desk.beat_at)
+        known = self._silences.get(number)
+        if pid is None:
+            self._silences.pop(number, None)
+            return None
+        if known is None or known.pid != pid:
+            known = self._silences[number] = _Silence(pid, sign)
+        elif known.sign != sign:
+            known.sign, known.seconds = sign, 0.0
+        else:
+            known.seconds += passed
+        return known
+
+    def _hangs(self, child: Watched, silence: _Silence) -> bool:
+        longest = self._hung_seconds if child.ready else max(IMPORT_SECONDS, self._hung_seconds)
+        return bool(self._hung_seconds) and silence.seconds >= longest and not silence.ended
+
+    def _looping(self, now: float) -> list[str]:
+        """The roles whose processes ended five times within a minute."""
+        endings = Counter[RoleName]()
+        for child in self._children:
+            endings[child.desk.role] += child.desk.restarts
+        looping: list[str] = []
+        for role, count in endings.items():
+            times = self._endings[role]
+            times.extend([now] * (count - self._seen[role]))
+            while times and times[0] < now - LOOP_SECONDS:
+                times.popleft()
+            if len(times) >= LOOP_ENDINGS:
+                looping.append(role)
+        self._seen = endings
+        return looping
+
+    def _name(self, code: AilmentCode, named: Sequence[str] | None, sentence: str) -> None:
+        text = ", ".join(named) if named else None
+        if text is not None and code not in {each.code for each in self._desk.causes()}:
+            logger.error("%s: %s (%s)", code, sentence, text)
+        self._desk.note(code, text)

@@ -1,0 +1,76 @@
+"""Faults of what a disk refuses, of orders that must hold all the same, and of files that are gone."""
+
+from collections.abc import Mapping
+
+from planted.fault import Edit, Mutation
+
+MISSING = "tests/experiments/catalog/test_missing.py"
+PUBLISHER = "tests/experiments/catalog/test_publisher.py"
+FAILING = "tests/reliability/test_failing_disks.py"
+PUBLISHED = "experiments/catalog/publisher.py"
+
+DISKS: Mapping[str, Mutation] = {
+    "kept_before_it_holds": Mutation(
+        "a pause is written before it holds, so that a full disk keeps it from everybody",
+        (f"{FAILING}::test_the_supervisor_names_it_and_goes_on",),
+        (
+            Edit(
+                PUBLISHED,
+                "        self._orders = {**self._orders, told.key: new}\n",
+                "        keep_file(self._paths.overrides, overrides_json({told.key: new}), self._ballast)\n"
+                "        self._orders = {**self._orders, told.key: new}\n",
+            ),
+        ),
+    ),
+    "untold_until_kept": Mutation(
+        "what is served is told to nobody until the disk has it",
+        (f"{PUBLISHER}::test_what_the_disk_does_not_take_is_served_all_the_same_named_and_kept_when_it_does",),
+        (
+            Edit(
+                PUBLISHED,
+                '            self.publish("catalogue", published.model_dump_json().encode())\n',
+                "            self._to_keep.keep()\n"
+                '            self.publish("catalogue", published.model_dump_json().encode())\n',
+            ),
+            Edit(
+                PUBLISHED,
+                "            publish_catalog(self._paths, published, sources or self._good_sources, self._to_keep)\n",
+                "",
+            ),
+        ),
+    ),
+    "empty_folder_obeyed": Mutation(
+        "an experiment ends because its file is gone",
+        (f"{MISSING}::test_what_runs_or_is_paused_is_served_on_named_and_told_of",),
+        (
+            Edit(
+                PUBLISHED,
+                "        missing = missing_of(served, names or ()) if served else ()\n",
+                "        missing: tuple[str, ...] = ()\n",
+            ),
+        ),
+    ),
+    "held_without_side_files": Mutation(
+        "what is held loses the metrics and the currency that went with its file",
+        (f"{MISSING}::test_what_runs_or_is_paused_is_served_on_named_and_told_of",),
+        (
+            Edit(
+                "experiments/catalog/changes.py",
+                "    if held:\n        held |= {side for side in SIDES if side not in stems}\n",
+                "",
+            ),
+        ),
+    ),
+    "unforeseen_disk": Mutation(
+        "what a disk refuses is an unexpected error",
+        (f"{FAILING}::test_a_request_is_told_503_and_when_to_come_again",),
+        (
+            Edit(
+                "app/http/dispatch.py",
+                "    if (unwritten := not_written(error)) is not None:\n        return unwritten\n",
+                "",
+            ),
+            Edit("app/http/dispatch.py", "import Problem, not_written, problem_body", "import Problem, problem_body"),
+        ),
+    ),
+}
