@@ -19,10 +19,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+import httpx
 import numpy as np
 from conftest import SMALLEST_DEFINITIONS
 from oracles.promise import Journal, goes_on, restless
 from oracles.writing import exported, record
+from servers.patience import until
 from servers.service import Service, running
 from worlds.event_log import received, write_log
 
@@ -74,9 +76,14 @@ def pending(data: Path, definitions: Path) -> int:
     try:
         service.start()
         with service.client() as client:
-            return int(client.get("/v1/export/events", params={"cursor": "latest"}).headers["x-resonate-pending"])
+            return int(until(lambda: told_pending(client), "the export answers") or -1)
     finally:
         service.end()
+
+
+def told_pending(client: httpx.Client) -> str | None:
+    """As the first answer says it."""
+    return client.get("/v1/export/events", params={"cursor": "latest"}).headers.get("x-resonate-pending")
 
 
 def large_log(data: Path, gigabytes: float) -> None:

@@ -1,6 +1,7 @@
 """What idle connections cost: CPU of one worker with 3,000 kept connections and with none, in one run.
 
-`python -m benchmarks.idle [SECONDS]`. The two are measured in turn, three times; the table gives medians.
+`python -m benchmarks.idle [SECONDS] [STREAMS]`. The two are measured in turn, three times; printed are medians. Then
+the same beside so many open streams (200).
 """
 
 import resource
@@ -33,6 +34,15 @@ def kept(port: int) -> socket.socket:
     return connection
 
 
+def streaming(port: int) -> socket.socket:
+    """A stream of changes, which has been told the first thing."""
+    connection = socket.create_connection(("127.0.0.1", port), timeout=10)
+    connection.sendall(b"GET /sub/pk_benchmark HTTP/1.1\r\nHost: shop\r\n\r\n")
+    if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
+        raise SystemExit("no stream was opened")
+    return connection
+
+
 def share_of_a_core(process: psutil.Process, seconds: float) -> float:
     """CPU time of the process while nobody asks, per second."""
     time.sleep(1)  # what the connections' making has left to do
@@ -57,6 +67,7 @@ def run(port: int, process: psutil.Process, seconds: float) -> tuple[float, floa
 def main() -> None:
     """The whole run."""
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 20.0
+    streams = int(sys.argv[2]) if len(sys.argv) > 2 else 200
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     with tempfile.TemporaryDirectory() as folder:
@@ -69,14 +80,17 @@ def main() -> None:
         worker = subprocess.Popen([sys.executable, "-m", "benchmarks.http_servers", "ours", str(port), str(data)])
         try:
             wait_for(port)
-            without, beside = run(port, psutil.Process(worker.pid), seconds)
+            for count in (0, streams):
+                with ExitStack() as opened:
+                    for _ in range(count):
+                        opened.enter_context(streaming(port))
+                    without, beside = run(port, psutil.Process(worker.pid), seconds)
+                told = f"none {without:.2%} of a core, {CONNECTIONS} kept {beside:.2%}; ratio {beside / without:.2f}"
+                print(f"idle connections beside {count} streams: {told}", flush=True)
         finally:
             worker.terminate()
             worker.wait()
             store.stop()
-    print(
-        f"idle connections: none {without:.2%} of a core, {CONNECTIONS} kept {beside:.2%}; ratio {beside / without:.2f}"
-    )
 
 
 if __name__ == "__main__":

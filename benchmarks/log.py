@@ -1,9 +1,10 @@
 """Measures the log behind the stream: the writer's drain against ingest, bytes per event, compaction, hidden rows.
 
-    python benchmarks/log.py [--events 400000] [--data FOLDER] [--soak SECONDS]
+    python benchmarks/log.py [--events 400000] [--data FOLDER] [--soak SECONDS | --parts]
 
 With `--soak` it only writes as fast as it can for that time, and samples the memory of the writer's own process,
 told for each tenth of the time (`--soak 600`: for each minute).
+With `--parts` it says what an event takes in parts of a second, a minute and a quarter of an hour.
 Ingest and drain alternate in one run on the same store (`appendonly yes`, `appendfsync always`), so that their ratio
 holds on any machine. FOLDER should lie on the disk that will hold the log.
 """
@@ -15,6 +16,7 @@ import random
 import resource
 import signal
 import statistics
+import sys
 import tempfile
 import time
 import uuid
@@ -25,6 +27,10 @@ from zlib import crc32
 
 import uvloop
 from msgspec.structs import replace
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from worlds.event_log import Received, write_log
 
 from events.authority import Authority
 from events.deletes.hidden import HiddenRows
@@ -46,6 +52,7 @@ EXPORTED = 100_000
 CLIENTS = 16
 EVENTS_PER_REQUEST = 20
 DAY_SECONDS = 86_400
+SLOW_SECONDS = 900
 START_US = 1_790_000_000_000_000
 PAGES = ["/", "/cart", "/checkout", "/search", *(f"/products/{number}" for number in range(400))]
 
@@ -220,6 +227,16 @@ def after(data: Path) -> None:
     print(f"export of the merged day: {_export_rate(data):,.0f} rows/s")
 
 
+def sizes_of_parts(data: Path) -> None:
+    """What an event takes in parts of some seconds, however many events come in a second."""
+    for rate in (1, 8, 64):
+        events = list(shop_events(rate * SLOW_SECONDS, 1))
+        sent = [Received(event, START_US + number * 1_000_000 // rate) for number, event in enumerate(events)]
+        for seconds in (1, 60, SLOW_SECONDS):
+            parts = write_log(data / f"{rate}-{seconds}", sent, cut=rate * seconds)
+            print(f"{rate} events a second, parts of {seconds} s: {_bytes_an_event(parts):,.1f} bytes an event")
+
+
 def _bytes_an_event(parts: Sequence[Part]) -> float:
     return sum(part.bytes for part in parts) / sum(part.rows for part in parts)
 
@@ -243,8 +260,12 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=400_000)
     parser.add_argument("--data", type=Path)
     parser.add_argument("--soak", type=float, metavar="SECONDS")
+    parser.add_argument("--parts", action="store_true")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=arguments.data) as folder:
+        if arguments.parts:
+            sizes_of_parts(Path(folder))
+            return
         if arguments.soak:
             uvloop.run(soak(Path(folder), arguments.soak))
             return

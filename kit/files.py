@@ -20,9 +20,9 @@ from typing import BinaryIO, Final, NamedTuple, TypeAlias
 logger = logging.getLogger(__name__)
 
 TEMPORARY_PREFIX: Final = ".tmp-"
+LOCK_LOOK_SECONDS: Final = 0.005
 BLOCK_BYTES: Final = 1 << 20
-NO_LINKS: Final = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP)
-"""Why a disk, or its rules, gives a file no second name."""
+NO_LINKS: Final = (errno.EXDEV, errno.EPERM, errno.EACCES, errno.EMLINK, errno.EOPNOTSUPP)  # no second name there
 
 FileMark: TypeAlias = tuple[int, int, int, int]
 
@@ -185,25 +185,21 @@ def mark_of(path: Path) -> FileMark | None:
 
 
 @contextmanager
-def locked(path: Path) -> Generator[None]:
-    """Hold the one lock that belongs to a file or folder, across processes, while it is read and replaced; waits."""
+def locked(path: Path, seconds: float | None = None) -> Generator[None]:
+    """Hold the one lock that belongs to a file or folder, across processes, while it is read and replaced.
+
+    Who waits `seconds` for it alone gets BlockingIOError then: whoever holds it may stand still.
+    """
     make_folder(path.parent)
     descriptor = _lock_file(path.with_name(f".{path.name}.lock"))
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
-
-
-@contextmanager
-def try_locked(path: Path) -> Generator[None]:
-    """Hold that lock, or raise BlockingIOError at once where another process holds it."""
-    make_folder(path.parent)
-    descriptor = take_lock(path.with_name(f".{path.name}.lock"))
-    if descriptor is None:
-        raise BlockingIOError(errno.EAGAIN, "another process writes it", str(path))
-    try:
+        until = None if seconds is None else time.monotonic() + seconds
+        while until is not None and time.monotonic() < until:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            time.sleep(LOCK_LOOK_SECONDS)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if until is None else fcntl.LOCK_NB))  # held already, it stays so
         yield
     finally:
         os.close(descriptor)
@@ -233,18 +229,14 @@ class Ballast:
         """The pieces of a folder; `lay` makes them."""
         self.pieces = [folder / f"ballast-{number}" for number in range(PIECES)]
 
-    def lay(self) -> bool:
-        """Make the pieces that are not there, where there is room enough; whether all are there."""
+    def lay(self) -> None:
+        """Make the pieces that are not there, where there is room enough."""
         missing = [piece for piece in self.pieces if not _is_whole(piece)]
-        try:
+        with contextlib.suppress(OSError):
             for piece in missing:
                 disk = os.statvfs(piece.parent)
-                if disk.f_bavail * disk.f_frsize < ROOM_FOR_BALLAST * len(missing) * PIECE_BYTES:
-                    return False
-                replace_file(piece, bytes(PIECE_BYTES), mode=0o600)  # written, not promised: every block is its own
-        except OSError:
-            return False
-        return True
+                if disk.f_bavail * disk.f_frsize >= ROOM_FOR_BALLAST * len(missing) * PIECE_BYTES:
+                    replace_file(piece, bytes(PIECE_BYTES), mode=0o600)  # written, not promised: its blocks are its own
 
     def become(self, path: Path, content: bytes) -> bool:
         """Make a piece that file, durably; whether there was one that is large enough and its disk took it."""
@@ -290,10 +282,6 @@ class FilesToKeep:
         """This is what the file is to say; it is written behind all that was put before."""
         self._waiting.pop(path, None)
         self._waiting[path] = content
-
-    def drop(self, path: Path) -> None:
-        """The file is not to be written any more."""
-        self._waiting.pop(path, None)
 
     def keep(self) -> None:
         """Write all that waits, in order. Raises OSError with the rest still waiting."""
@@ -382,10 +370,7 @@ def copy_file(source: Path, target: Path) -> Content:
 
 
 def link_file(source: Path, target: Path) -> bool:
-    """Give a file that nobody changes a second name; False where this disk does not, or it is another one's.
-
-    Raises OSError, such as FileNotFoundError.
-    """
+    """Give a file that nobody changes a second name; False where this disk does not. Raises OSError."""
     make_folder(target.parent)
     try:
         os.link(source, target)
@@ -400,11 +385,3 @@ def content_of(path: Path) -> Content:
     """What a file holds, read whole. Raises OSError."""
     with path.open("rb") as file:
         return Content(os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest())
-
-
-def sync_tree(folder: Path) -> None:
-    """Return when every name below a folder, and its own, is on the disk."""
-    for place, _, _ in os.walk(folder):
-        sync(Path(place))
-    with contextlib.suppress(PermissionError):  # of the folder above it only who may read it can say so
-        sync(folder.parent)

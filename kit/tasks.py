@@ -15,24 +15,12 @@ T = TypeVar("T")
 logger = logging.getLogger(__name__)
 
 
-def begin(
-    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, None], name: str, running: set[asyncio.Task[Any]]
-) -> None:
-    """Do something once, beside whoever asks for it, who keeps what is `running`. What it raises is logged by name.
+def task_maker(loop: asyncio.AbstractEventLoop) -> Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]]:
+    """What makes a task on a loop, for who needs one for each request, and keeps it. Nowhere else tasks are made.
 
-    It is the only place where a task is made. Whoever waits for what the work brings is told by the work itself, in its
-    `finally`.
+    Its work logs by itself what fails in it, and tells whoever waits for what it brings, however it ends.
     """
-    task = loop.create_task(work, name=name)
-    running.add(task)
-    task.add_done_callback(running.discard)
-    task.add_done_callback(_log_end)
-
-
-def _log_end(task: asyncio.Task[Any]) -> None:
-    error = None if task.cancelled() else task.exception()
-    if error is not None:
-        logger.error("%s failed", task.get_name(), exc_info=error)
+    return loop.create_task
 
 
 class Tasks:
@@ -89,7 +77,9 @@ class Tasks:
         if self._closed:
             work.close()
             raise RuntimeError(f"{name} is started by an owner that has closed")
-        begin(asyncio.get_running_loop(), work, name, self._running)
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)  # for one that is cancelled before its first step
 
     async def _once(self, work: Callable[[], Awaitable[object]], name: str) -> None:
         try:

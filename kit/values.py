@@ -59,6 +59,14 @@ def identifier(value: Any) -> str | Unusable | None:
     return Unusable("invalid_id", f"an id is text or a whole number, this is {kind_of(value)}{fraction}")
 
 
+def names_something(text: str) -> bool:
+    """Whether a text can name somebody or something: it has a letter that is seen, and no control characters."""
+    if text.isprintable():
+        return not text.isspace() and text != ""
+    seen = any(letter.isprintable() and not letter.isspace() for letter in text)
+    return seen and not _has_control_characters(text)
+
+
 def first_identifier(values: Sequence[Any]) -> str | Unusable | None:
     """The first of several that can be used as an id; else why the first that was given cannot, or None."""
     wrong: Unusable | None = None
@@ -117,15 +125,20 @@ def _odd_text(value: str) -> str | Unusable | None:
         return None
     if value in SHARED_IDS:
         reason = f"{value!r} is an id that thousands share; send the one that is meant"
-    elif value.isspace():
+    elif not names_something(value):
         reason = "it is nothing but white space"
-    elif any(letter < " " or "\x7f" <= letter < "\xa0" or "\ud800" <= letter <= "\udfff" for letter in value):
-        reason = "it has control characters or half of a surrogate pair"
+        if _has_control_characters(value):
+            reason = "it has control characters or half of a surrogate pair"
     elif len(value.encode()) > MAX_ID_BYTES:
         reason = f"it is longer than {MAX_ID_BYTES} bytes"
     else:
         return value
     return Unusable("invalid_id", reason)
+
+
+def _has_control_characters(text: str) -> bool:
+    """Half of a surrogate pair counts as one."""
+    return any(letter < " " or "\x7f" <= letter < "\xa0" or "\ud800" <= letter <= "\udfff" for letter in text)
 
 
 def _odd_moment(value: str) -> int | Unusable | None:

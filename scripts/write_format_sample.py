@@ -29,7 +29,7 @@ def write() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         asyncio.run(make_sample(folder, Path(scratch)))
     store = json.loads((folder / "store.json").read_text())
-    (folder / "shape.txt").write_text("\n".join(shape(folder / "data", store)) + "\n")
+    (folder / "shape.txt").write_text("\n".join(shape(folder / "directory", store)) + "\n")
 
 
 if __name__ == "__main__":

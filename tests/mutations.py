@@ -31,23 +31,28 @@ from planted.drafts import DRAFTS
 from planted.experience import EXPERIENCE
 from planted.experiments import EXPERIMENTS
 from planted.fault import Mutation
+from planted.formats import FORMATS
 from planted.guides import GUIDES
 from planted.intake import INTAKE
 from planted.keys import KEYS
 from planted.limits import LIMITS
+from planted.packages import PACKAGES
 from planted.pages import PAGES
 from planted.people import PEOPLE
 from planted.privacy import PRIVACY
+from planted.probes import PROBES
 from planted.publishing import PUBLISHING
 from planted.refusals import ARRIVALS
 from planted.reports import REPORTS
 from planted.rooms import ROOMS
 from planted.scripts import SCRIPTS
 from planted.service import SERVICE
+from planted.stores import STORES
 from planted.surveys import SURVEYS
 from planted.tag import TAG
 from planted.trust import TRUST
 from planted.visitors import VISITORS
+from planted.watching import WATCHING
 from planted.webhooks import WEBHOOKS
 
 REPOSITORY = Path(__file__).parents[1]
@@ -57,8 +62,10 @@ LONGEST_SECONDS = 170.0
 
 MUTATIONS: Mapping[str, Mutation] = {
     **SERVICE,
+    **STORES,
     **DECISIONS,
     **TRUST,
+    **FORMATS,
     **KEYS,
     **PRIVACY,
     **BACKUPS,
@@ -70,6 +77,7 @@ MUTATIONS: Mapping[str, Mutation] = {
     **TAG,
     **SCRIPTS,
     **PUBLISHING,
+    **PROBES,
     **LIMITS,
     **DIALECTS,
     **INTAKE,
@@ -83,7 +91,9 @@ MUTATIONS: Mapping[str, Mutation] = {
     **DELIVERY,
     **REPORTS,
     **DISKS,
+    **PACKAGES,
     **DRAFTS,
+    **WATCHING,
     **WEBHOOKS,
     **dict(refusals()),
 }

@@ -22,6 +22,7 @@ REQUESTS = ("app/delivery/", "app/http/", "app/identity/", "app/limits/", "app/r
 WIDE = {"experiments/statistics": 17}  # folders of more than 12 modules
 LONG: dict[str, int] = {}  # modules of more than 400 lines, and how many they may have
 SHORT = {
+    "app/backup/last_run.py",
     "app/dashboard/pages/glossary.py",
     "app/dashboard/pages/metrics.py",
     "app/dashboard/pages/operations.py",
@@ -113,7 +114,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 428, 68_300  # of the product, at most: with its pages, words, guides and types of answers
+MOST_MODULES, MOST_LINES = 458, 73_800
 
 Rule = Callable[[House], Iterator[str]]
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from email import message_from_bytes
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
@@ -23,10 +24,17 @@ from servers.stores import free_port
 REPOSITORY = Path(__file__).parents[1]
 BUILD_TOOLS = {"editables", "hatchling"}
 NOBODY = 65534
-WITHOUT_GROUPS = (  # who may read and enter all folders, such as a home in which Python lies, and write none of them
-    *("--clear-groups", "--bounding-set=-all,+dac_read_search"),
-    *("--inh-caps=-all,+dac_read_search", "--ambient-caps=-all,+dac_read_search"),
-)
+# $1 Python's folder, $2 the folder above it that nobody may enter, $3 an empty one: others see Python there and no more
+AS_NOBODY = f"""
+if [ -n "$2" ]; then
+  mount --bind "$1" "$3"
+  mount -t tmpfs -o mode=0755 tmpfs "$2"
+  mkdir -p "$1"
+  mount --bind "$3" "$1"
+fi
+shift 3
+exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups --bounding-set=-all --inh-caps=-all "$@"
+"""
 FIRST_READOUT = re.compile(r"with threshold the purchase rate is [\d.]+ % against [\d.]+ %")
 
 
@@ -91,8 +99,16 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def environment(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("elsewhere") / "env"
+def entered() -> Iterator[Path]:
+    """A folder that every user may enter, as none of pytest's is."""
+    with TemporaryDirectory(prefix="elsewhere-") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+@pytest.fixture(scope="module")
+def environment(wheel: Path, entered: Path) -> Path:
+    made = entered / "env"
     variables = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "COVERAGE"))}
     done(sys.executable, "-m", "venv", made, env=variables)
     pip = [made / "bin/python", "-m", "pip", "--disable-pip-version-check", "--quiet"]
@@ -151,11 +167,17 @@ def test_what_is_installed_is_not_the_checkout_and_says_its_version(installed: I
 
 @elsewhere
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can call as another user")
-def test_who_may_write_nothing_that_is_installed_is_served_all_the_same(installed: Installed) -> None:
-    os.chown(installed.folder, NOBODY, NOBODY)
-    nobody = replace(installed, user=("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", *WITHOUT_GROUPS))
+def test_who_may_write_nothing_that_is_installed_is_served_all_the_same(installed: Installed, entered: Path) -> None:
+    home, aside = entered / "nobody", entered / "aside"
+    home.mkdir()
+    os.chown(home, NOBODY, NOBODY)
+    aside.mkdir()
+    python = Path(sys.base_prefix)
+    closed = next((str(each) for each in reversed(python.parents) if not each.stat().st_mode & 0o001), "")
+    user = ("unshare", "--mount", "sh", "-euc", AS_NOBODY, "sh", str(python), closed, str(aside))
+    nobody = replace(installed, user=user, folder=home, variables=installed.variables | {"HOME": str(home)})
     packages = Path(done(installed.environment / "bin/python", "-c", "import app; print(app.__path__[0])").strip())
-    written = subprocess.run([*nobody.user, "touch", packages / "x"], capture_output=True, text=True, check=False)
+    written = subprocess.run([*user, "touch", packages / "x"], capture_output=True, text=True, check=False)
     assert "Permission denied" in written.stderr
     a_first_experiment_is_served(nobody)
 

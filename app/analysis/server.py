@@ -11,7 +11,7 @@ import msgspec
 
 from app.analysis.client import AnalysisAnswer, AnalysisError, Head, Request, frame, read_frame
 from app.analysis.queries import Query
-from app.http.errors import UNWRITTEN_SECONDS, not_written
+from app.http.errors import not_written
 from events.engines.duckdb import QueryTimeout
 from events.log.export import InvalidCursor
 from events.parts.part import CopyTorn, DataDamaged
@@ -61,7 +61,7 @@ async def answer_query(answering: Answering, query: Query) -> AnalysisAnswer:
             if isinstance(error, kind):
                 raise AnalysisError(status, code, str(error), retry_seconds) from error
         if (unwritten := not_written(error)) is not None:
-            raise AnalysisError(503, unwritten.code, unwritten.detail, UNWRITTEN_SECONDS) from error
+            raise AnalysisError(503, unwritten.code, unwritten.detail, RETRY_SECONDS) from error
         logger.exception("%s failed", type(query).__name__)
         detail = "the answer could not be computed; the log of the service says why"
         raise AnalysisError(503, "analysis_failed", detail, RETRY_SECONDS) from error

@@ -223,6 +223,21 @@ class WebhookStanding(TypedDict):
     """When the next change is tried again, in UTC; null where none waits for that."""
 
 
+class LastBackup(TypedDict):
+    """What became of the last `resonate backup` of the data directory."""
+
+    finished_at: str
+    """When it ended, in UTC."""
+    seconds: float
+    """Here: How long it took."""
+    ok: bool
+    """Here: Whether the backup is whole."""
+    destination: str
+    """The folder that it was made in."""
+    error: str | None
+    """Here: Why it is not whole, in words; null where it is."""
+
+
 class OperationsAnswer(TypedDict):
     """How the service is: what is wrong and what ends it, how fast events come, what room is left.
 
@@ -255,6 +270,8 @@ class OperationsAnswer(TypedDict):
     products: int
     damaged: Mapping[str, str]
     last_training: Mapping[str, Any] | None
+    last_backup: LastBackup | None
+    """The last backup; null where none was made."""
     definitions: DefinitionsTaken
     webhooks: Sequence[WebhookStanding]
     """Who is told of changes of experiments, in the order of the setting; empty where nobody is."""

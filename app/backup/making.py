@@ -11,17 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from app.backup.last_run import LAST_RUN, BackupRun, note_run
 from app.backup.manifest import (
     DATA,
     FORMAT,
     JOURNAL,
-    LAST_RUN,
     REST,
     BackupManifest,
-    BackupRun,
     KeptFile,
     ShardEnd,
-    note_run,
+    sync_tree,
     write_backup,
 )
 from app.backup.stream import StreamAway, Taken, take_stream
@@ -33,7 +32,7 @@ from events.log.copying import CopiedLog, LogRestless, copy_log
 from events.log.verify import Damage
 from events.parts.manifest import LOG
 from events.privacy.journal import ErasureJournal, JournalUnusable
-from kit.files import Content, content_of, copy_file, link_file, read_or_none, recording, sync_tree
+from kit.files import Content, content_of, copy_file, link_file, read_or_none, recording
 from kit.time import iso
 
 CURRENT: Final = "current"  # in a folder of versions: the name of the one in use
@@ -42,6 +41,7 @@ OF_THE_RUN: Final = frozenset({"resonate.lock", "run", "store", "identity", LAST
 """What belongs to the service that runs, or to this one directory: sockets, store, its identity beside others."""
 KEYS: Final = frozenset({"keys.json", "secrets"})
 """What opens something, or proves it: only who asks for it gets it."""
+BALLAST: Final = "ballast-"  # room that is given up on a full disk (kit/files.py)
 MOST_TRIES: Final = 5
 
 
@@ -58,9 +58,11 @@ def make_backup(settings: Settings, destination: Path, *, with_keys: bool = Fals
     destination = destination.absolute()
     _check(data, destination)
 
-    def note(*, ok: bool, detail: str | None = None) -> None:
+    def note(error: str | None, *, ok: bool) -> None:
         seconds = round(time.monotonic() - started, 3)
-        run = BackupRun(at=iso(datetime.now(UTC)), seconds=seconds, ok=ok, destination=str(destination), detail=detail)
+        run = BackupRun(
+            finished_at=iso(datetime.now(UTC)), seconds=seconds, ok=ok, destination=str(destination), error=error
+        )
         try:
             note_run(data, run)
         except OSError:  # a full disk: the backup itself lies elsewhere, or failed and says so
@@ -74,13 +76,13 @@ def make_backup(settings: Settings, destination: Path, *, with_keys: bool = Fals
             shutil.rmtree(destination, ignore_errors=True)
             raise
     except (StreamAway, LogRestless, JournalUnusable) as error:
-        note(ok=False, detail=str(error))
+        note(str(error), ok=False)
         raise BackupRefused(str(error)) from None
     except OSError as error:
         told = f"{error.filename or destination}: {error.strerror or error}"
-        note(ok=False, detail=told)
+        note(told, ok=False)
         raise BackupRefused(f"{told}; nothing of a backup is left in {destination}") from None
-    note(ok=not manifest.damages, detail=", ".join(each.name for each in manifest.damages) or None)
+    note(", ".join(each.name for each in manifest.damages) or None, ok=not manifest.damages)
     return manifest
 
 
@@ -148,7 +150,7 @@ def _small(data: Path, target: Path, left_out: frozenset[str]) -> Iterator[tuple
     Files that are replaced are copied, of folders of versions the one in use, whose files nobody changes, is linked.
     """
     for path in sorted(data.iterdir(), key=lambda path: (path.is_dir(), path.name)):
-        if path.name in left_out or path.name.startswith(".") or path.name == LOG:
+        if path.name in left_out or path.name.startswith((".", BALLAST)) or path.name == LOG:
             continue
         if path.is_file():
             yield from _copied(data, path, target)

@@ -1,5 +1,7 @@
 """What a backup says of itself: its manifest, written last. A backup counts once that stands, and is what it says."""
 
+import contextlib
+import os
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any, Final
@@ -8,7 +10,7 @@ import msgspec
 
 from events.format import Format, this_release
 from events.log.verify import Damage
-from kit.files import Content, content_of, read_or_none, replace_file
+from kit.files import Content, content_of, read_or_none, replace_file, sync
 
 MANIFEST: Final = "manifest.json"
 DATA: Final = "data"
@@ -18,7 +20,6 @@ REST: Final = "rest"
 JOURNAL: Final = "erasures.ndjson"
 FORMAT: Final = 1
 """Of the backup; what is in `data` has a number of its own."""
-LAST_RUN: Final = "last-backup.json"
 
 Progress = Callable[[int, int], None]
 """Told after each file how many are done, of how many."""
@@ -104,16 +105,6 @@ class BackupReport(msgspec.Struct, frozen=True, kw_only=True):
     damages: list[Damage]
 
 
-class BackupRun(msgspec.Struct, frozen=True, kw_only=True):
-    """The last backup of a data directory: when it ended (ISO 8601), how long it took, and what became of it."""
-
-    at: str
-    seconds: float
-    ok: bool
-    destination: str
-    detail: str | None = None
-
-
 def read_backup(folder: Path) -> BackupManifest:
     """The manifest of a backup. Raises BackupUnusable."""
     try:
@@ -175,15 +166,9 @@ def check_backup(folder: Path, progress: Progress) -> BackupReport:
     )
 
 
-def note_run(data: Path, run: BackupRun) -> None:
-    """Keep what became of a backup. Raises OSError."""
-    replace_file(data / LAST_RUN, msgspec.json.encode(run), durable=False)
-
-
-def last_run(data: Path) -> BackupRun | None:
-    """What became of the last backup of a data directory; None where none was made."""
-    try:
-        content = read_or_none(data / LAST_RUN)
-        return None if content is None else msgspec.json.decode(content, type=BackupRun)
-    except (OSError, msgspec.MsgspecError):
-        return None
+def sync_tree(folder: Path) -> None:
+    """Return when every name below a folder, and its own, is on the disk."""
+    for place, _, _ in os.walk(folder):
+        sync(Path(place))
+    with contextlib.suppress(PermissionError):  # of the folder above it only who may read it can say so
+        sync(folder.parent)

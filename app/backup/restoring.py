@@ -7,13 +7,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from app.backup.manifest import DATA, JOURNAL, REST, BackupManifest, BackupUnusable, Progress, read_backup
+from app.backup.manifest import DATA, JOURNAL, REST, BackupManifest, BackupUnusable, Progress, read_backup, sync_tree
 from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
 from events.log.copying import make_digests
 from events.log.verify import LogReport, verify_log
 from events.privacy.journal import Erasure, ErasureJournal, JournalUnusable, erase_again
 from events.writer.rest import RestUnreadable, write_rest
-from kit.files import content_of, copy_file, remove_leftovers, sync, sync_tree, temporary_path
+from kit.files import content_of, copy_file, remove_leftovers, sync, temporary_path
 from kit.time import now_us
 
 NOTHING: Final = frozenset({"resonate.lock", "lost+found"})

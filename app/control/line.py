@@ -61,6 +61,7 @@ class Line:
             yield
         finally:
             self._leave()
+            self._end.close()
 
     async def order(self, asked: OrderAsked) -> OrderDone:
         """Let the supervisor carry an order out. Raises LineSilent, or what `done_of` raises."""

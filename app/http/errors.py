@@ -14,7 +14,8 @@ logger = logging.getLogger(__name__)
 PROBLEM_TYPE: Final = b"application/problem+json"
 JSON_TYPE: Final = b"application/json"
 MAX_DETAIL: Final = 1_500
-UNWRITTEN_SECONDS: Final = 5
+OURS: Final = 500  # from this status on the fault is the service's
+RETRY_SECONDS: Final = 5
 OFREP_PREFIX: Final = "/ofrep/"
 OFREP_FLAGS: Final = "/ofrep/v1/evaluate/flags/"
 
@@ -24,7 +25,8 @@ Headers = list[tuple[bytes, bytes]]
 class Problem(Exception):
     """An answer other than success: `status`, an enumerated `code`, and a `detail` for the person who must fix it.
 
-    `ofrep_code` is what OpenFeature calls it; `headers` go out with it, `members` extend its body (RFC 9457, 3.2).
+    `ofrep_code` is what OpenFeature calls it; `headers` go out with it, `members` extend its body (RFC 9457, 3.2). What
+    is a fault of ours says when to ask again.
     """
 
     def __init__(self, status: int, code: str, detail: str, *, ofrep_code: str = "GENERAL",
@@ -35,7 +37,8 @@ class Problem(Exception):
         self.code = code
         self.detail = detail[:MAX_DETAIL]
         self.ofrep_code = ofrep_code
-        self.headers: Headers = [(name.lower().encode(), value.encode()) for name, value in (headers or {}).items()]
+        told = {**({"Retry-After": str(RETRY_SECONDS)} if status >= OURS else {}), **(headers or {})}
+        self.headers: Headers = [(name.lower().encode(), value.encode()) for name, value in told.items()]
         self.members = members or {}
 
 
@@ -55,11 +58,11 @@ def not_written(error: BaseException) -> Problem | None:
     assert isinstance(error, OSError)
     if error.errno in FULL:
         detail = "the disk of the service is full: nothing of this request is stored, send it again once there is room"
-        return retry_later(503, "disk_full", detail, UNWRITTEN_SECONDS)
+        return Problem(503, "disk_full", detail)
     detail = (
         "the disk of the service takes no files: nothing of this request is stored; the log of the service says why"
     )
-    return retry_later(503, "disk_unusable", detail, UNWRITTEN_SECONDS)
+    return Problem(503, "disk_unusable", detail)
 
 
 def unreadable(detail: str) -> Problem:

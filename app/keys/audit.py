@@ -27,6 +27,7 @@ ActorKind = Literal["key", "person", "cli", "file", "system"]
 """
 LONGEST_REASON: Final = 500
 MOST_WAITING: Final = 1_000  # lines of acts that could not wait for the disk
+LOCK_SECONDS: Final = 2.0  # for the lines of others; who holds it longer stands still
 TAIL_BYTES: Final = 65_536  # no line is longer
 
 
@@ -113,7 +114,7 @@ class Audit:
         try:
             if not path.exists():
                 create_file(path, b"", 0o600)
-            with locked(path):
+            with locked(path, LOCK_SECONDS):
                 extend_file(path, _whole_bytes(path), added)
         except OSError as error:
             raise AuditUnusable(

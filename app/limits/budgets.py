@@ -1,9 +1,8 @@
 """Who has used up how much: budgets of requests, CPU time, bytes and events, shared by all workers of a run."""
 
 import math
-import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Final, NamedTuple, Protocol
@@ -13,7 +12,6 @@ UNITS: Final = ("requests", "ms of CPU time", "kB", "events")
 ROW: Final = struct.Struct("Q4d")  # whose account it is, and until when each of KINDS is used up
 read, write = ROW.unpack_from, ROW.pack_into
 ROWS: Final = 32_768
-CLAIMS: Final = 4
 NEIGHBOURS: Final = 8  # rows in which an account may stand
 LONGEST_SECONDS: Final = 60.0  # nobody waits longer, whatever they cost and whatever stands in the file
 MAX_KNOWN: Final = 50_000
@@ -68,27 +66,12 @@ class Books:
     """
 
     def __init__(self, shared: Shared | None = None, rows: int = ROWS) -> None:
-        self._shared = shared
         self.rows = rows
-        self.map = memoryview(bytearray(rows * ROW.size)) if shared is None else shared.accounts[: rows * ROW.size]
-
-    def claimed(self) -> bool:
-        """Whether this worker may write until it releases them.
-
-        False where another one does, even after it was let onto a core for a moment.
-        """
-        if self._shared is None:
-            return True
-        for _ in range(CLAIMS):
-            if self._shared.claimed():
-                return True
-            os.sched_yield()
-        return False
-
-    def release(self) -> None:
-        """Lets others write."""
-        if self._shared is not None:
-            self._shared.release()
+        self.claimed: Callable[[], bool] = (
+            shared.claimed if shared else _always
+        )  # whether it may be written until `release`
+        self.release: Callable[[], None] = shared.release if shared else _nothing
+        self.map = shared.accounts[: rows * ROW.size] if shared else memoryview(bytearray(rows * ROW.size))
 
     def place(self, tag: int) -> int | None:
         """Where the account stands; None where it does not."""
@@ -100,6 +83,14 @@ class Books:
 
     def _places(self, tag: int) -> list[int]:
         return [row % self.rows * ROW.size for row in range(tag, tag + NEIGHBOURS)]
+
+
+def _always() -> bool:
+    return True
+
+
+def _nothing() -> None:
+    pass
 
 
 class Account:

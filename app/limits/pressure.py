@@ -78,8 +78,8 @@ class Pressure:
             "store_memory_high": _reached(memory_share, MEMORY_HIGH),
         }
         scarce = floors_free < DISK_TOLD or (free_share < SHARE_TOLD and math.isfinite(floors_free))
-        told = {"disk_low": scarce, "store_memory_high": memory_share > MEMORY_TOLD}
-        causes = tuple(cause for cause in refused if told[cause])
+        told: dict[StoreCause, bool] = {"disk_low": scarce, "store_memory_high": memory_share > MEMORY_TOLD}
+        causes: tuple[StoreCause, ...] = tuple(cause for cause in refused if told[cause])
         for cause in set(causes) - set(self.causes):
             logger.warning("%s: events of pages are refused when there is less", cause)
         self.causes = causes

@@ -10,6 +10,7 @@ import msgspec
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, PlainTextResponse
 
+from app.backup.last_run import last_run
 from app.http.access import Grant
 from app.metrics.exposition import CONTENT_TYPE
 from app.metrics.scrape import Scraped, exposition
@@ -19,6 +20,7 @@ from app.runtime.data_directory import DataDirectory
 from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from events.causes import StoreCause
+from events.format import FORMAT
 from events.parts.standing import torn_parts
 from events.store.availability import StoreUnavailable
 from events.store.health import read_state, recorded_cause
@@ -29,7 +31,6 @@ from kit.time import SECOND_US, iso, moment_of
 
 router = APIRouter(tags=["Operations"])
 
-FORMAT: Final = 1
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0
@@ -91,7 +92,7 @@ async def readyz_events(request: Request, worker: Worker) -> JSONResponse:
     cause = await refusing(worker)
     if cause is not None:
         return _unready({"status": "unavailable", "causes": [cause]})
-    causes = list(worker.access.pressure.causes)
+    causes = list(dict.fromkeys(worker.access.pressure.events.values()))
     told = {"status": "degraded" if causes else "ready", "causes": causes}
     return JSONResponse(told, headers=NEVER_STORED)
 
@@ -274,6 +275,7 @@ async def operations_of(worker: Resources, version: str) -> dict[str, Any]:
         "products": worker.recommender.assortment_size,
         "damaged": worker.recommender.damages,
         "last_training": worker.recommender.last_training(),
+        "last_backup": await asyncio.to_thread(last_run, worker.settings.data),
         "definitions": {
             **ready["definitions"],
             "taken_up_at": iso(worker.catalogs.catalog.received_at, "seconds"),

@@ -171,7 +171,7 @@ async def erasures(
     try:
         lines = await asyncio.to_thread(ErasureJournal(path).lines, after)
     except JournalUnusable as error:
-        raise Problem(503, "erasure_journal_unusable", str(error)) from None
+        raise retry_later(503, "erasure_journal_unusable", str(error), 60) from None
     body = b"".join(line + b"\n" for line in lines[:limit])
     return Response(body, headers={"cache-control": "no-store"}, media_type="application/x-ndjson")
 

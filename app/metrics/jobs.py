@@ -4,14 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
+from app.backup.last_run import last_run
 from app.metrics.exposition import Samples, labelled
 from app.runtime.board import Board
-from kit.files import read_or_none
 from kit.time import parsed
 
-LAST_BACKUP: Final = "last-backup.json"
 WENT_WELL: Final = ("published", "too_little_data")  # of trainings; a shop that is young has no model, and needs nobody
 
 
@@ -22,14 +19,6 @@ class LastRun(NamedTuple):
     at: float
     seconds: float | None = None
     ok: bool | None = None
-
-
-class BackupNoted(msgspec.Struct, frozen=True):
-    """What a backup leaves in the data directory, as far as it is read here."""
-
-    at: str
-    seconds: float
-    ok: bool
 
 
 def last_runs(board: Board, data: Path, training: Mapping[str, Any] | None) -> list[LastRun]:
@@ -64,11 +53,8 @@ def _of_writer(board: Board) -> Iterator[LastRun]:
 
 
 def _backup(data: Path) -> LastRun:
-    try:
-        content = read_or_none(data / LAST_BACKUP)
-        if content is None:
-            return LastRun("backup", 0.0)
-        noted = msgspec.json.decode(content, type=BackupNoted)
-        return LastRun("backup", parsed(noted.at).timestamp(), noted.seconds, noted.ok)
-    except (OSError, ValueError):  # what cannot be read tells of none
+    """What somebody else started, and noted in the data directory."""
+    noted = last_run(data)
+    if noted is None:
         return LastRun("backup", 0.0)
+    return LastRun("backup", parsed(noted.finished_at).timestamp(), noted.seconds, noted.ok)

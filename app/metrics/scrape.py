@@ -5,7 +5,6 @@ import contextlib
 import math
 import os
 import resource
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -70,9 +69,11 @@ async def exposition(telemetry: Telemetry, data: Path, scraped: Scraped) -> str:
 
 def of_board(board: Board) -> Samples:
     """What the processes told of themselves and each other."""
-    now, pipeline, writer = time.monotonic(), known(board), board.desk("writer").gauges()
+    pipeline, writer = known(board), board.desk("writer").gauges()
     restarts = {role: sum(desk.restarts for desk in board.desks(role)) for role in ROLES}
-    beats = {role: [desk.beat_at for desk in board.desks(role) if desk.pid and desk.beat_at] for role in ROLES}
+    silences = {
+        role: [desk.silent_seconds for desk in board.desks(role) if desk.pid and desk.beat_at] for role in ROLES
+    }
     return {
         **{
             name: [labelled(pipeline[gauge])]
@@ -82,7 +83,7 @@ def of_board(board: Board) -> Samples:
         **{name: [labelled(writer[gauge])] for name, gauge in OF_WRITER.items() if gauge in writer},
         "restarts_total": [labelled(count, role=role) for role, count in restarts.items()],
         "heartbeat_age_seconds": [
-            labelled(round(max(0.0, now - min(times)), 3), role=role) for role, times in beats.items() if times
+            labelled(round(max(seconds), 3), role=role) for role, seconds in silences.items() if seconds
         ],
     }
 

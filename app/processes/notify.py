@@ -1,11 +1,21 @@
-"""What systemd is told of the service (sd_notify): that it is ready, how it is, that it ends, and that it is alive."""
+"""What a service tells those who started it: a person, its address and first keys; systemd (sd_notify), that it is
+ready, how it is, that it ends, and that it is alive.
+"""
 
+import logging
 import os
 import socket
 import time
 from collections.abc import Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
+
+from app.http.access import Keys
+from app.keys.audit import Audit, AuditUnusable
+from app.runtime.data_directory import DataDirectory
+from app.runtime.settings import Settings
+
+logger = logging.getLogger("resonate.supervisor")
 
 MARKS: Final = 3  # signs of life in the time after which the service is taken for hung
 MICROSECONDS: Final = 1e6
@@ -88,3 +98,31 @@ def _status(causes: Causes) -> str:
     """In the words of `/readyz`."""
     told = ", ".join(causes())
     return f"STATUS=degraded: {told}" if told else "STATUS=ready"
+
+
+def welcome(settings: Settings, address: str, store: str, keys: Keys, audit: Audit) -> None:
+    """`store` is what the store is. Keys are shown once, on the start that made them; never logged."""
+    if keys.generated is not None:
+        print(f"publishable key {keys.generated.publishable}")
+        print(f"secret key      {keys.generated.secret}")
+    public = f", for pages {settings.public_url}" if settings.public_url else ""
+    print(f"Resonate is ready on {address} (data {settings.data.absolute()}, store {store}{public})", flush=True)
+    if settings.dashboard == "on":
+        _invite(DataDirectory(settings.data.absolute()), settings.public_url or address, audit)
+
+
+def _invite(directory: DataDirectory, address: str, audit: Audit) -> None:
+    """Say where the first admin signs in, while there is nobody; never logged. Nothing of the service waits for it.
+
+    Of a file of people that cannot be read or written only the pages know nothing.
+    """
+    from app.people.file import People, PeopleUnreadable
+    from app.people.links import sign_in_address
+
+    try:
+        token = People(directory.people_file, audit).first_link(time.time())
+    except (PeopleUnreadable, AuditUnusable, OSError) as error:
+        logger.error("nobody can sign in to the pages: %s", error)
+        return
+    if token is not None:
+        print(f"Sign in: {sign_in_address(address, token)}", flush=True)

@@ -21,15 +21,13 @@ from app.control.orders import carried_out
 from app.control.switchboard import Switchboard
 from app.http.access import configured_keys
 from app.keys.audit import Actor, Audit, AuditUnusable, line_of
-from app.processes.children import Children
 from app.processes.design_freeze import DesignMirror, SiteTraffic
 from app.processes.draining import WORKER_GRACE_SECONDS, WRITER_SECONDS, LameDuck, end_all, longest_stop_seconds
 from app.processes.heartbeats import Watch
-from app.processes.notify import Notifier
+from app.processes.notify import Notifier, welcome
 from app.processes.store import Store
-from app.processes.supervised import ChildProcess
+from app.processes.supervised import ChildProcess, Children
 from app.processes.upkeep import Upkeep
-from app.processes.welcome import welcome
 from app.runtime.board import Board
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings

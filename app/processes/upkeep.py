@@ -21,10 +21,17 @@ KEEP_SECONDS: Final = 1.0
 class Upkeep:
     """Asked to `look` a few times a second. No disk ends the service: what it does not take is named, and tried again.
 
-    `note` tells `/readyz`.
+    `note` tells `/readyz`, `pace` counts the seconds between two looks.
     """
 
-    def __init__(self, uploads: Path, audit: Audit, note: Callable[[AilmentCode, str | None], None]) -> None:
+    def __init__(
+        self,
+        uploads: Path,
+        audit: Audit,
+        note: Callable[[AilmentCode, str | None], None],
+        pace: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._pace = pace
         self._uploads = uploads
         self._audit = audit
         self._note = note
@@ -38,8 +45,7 @@ class Upkeep:
         self._keep()
 
     def forget(self, path: Path) -> None:
-        """The file is to be gone."""
-        self._files.drop(path)
+        """The file is to be gone, at the end of the service."""
         with self.meeting(path.name):
             path.unlink(missing_ok=True)
 
@@ -67,7 +73,7 @@ class Upkeep:
 
     def look(self) -> None:
         """See to all of it."""
-        now = time.monotonic()
+        now = self._pace()
         if now >= self._sweep_at:  # what killed workers left of uploads
             self._sweep_at = now + SWEEP_SECONDS
             with self.meeting("uploads"):
@@ -75,7 +81,6 @@ class Upkeep:
         if now >= self._keep_at:
             self._keep_at = now + KEEP_SECONDS
             self._keep()
-        if self._audit.waits:
             self._audit.catch_up()
         self._note("audit_not_kept", "" if self._audit.waits else None)
 

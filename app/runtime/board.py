@@ -50,6 +50,7 @@ CAUSES_BYTES: Final = 3776
 DESK_BYTES: Final = (FIELDS + GAUGE_FIELDS) * DOUBLE + 2 * CAUSES_BYTES
 LONGEST_NAMED: Final = (400, 100, 20, 0)  # characters behind a code: fewer where many causes hold
 BEAT_SECONDS: Final = 1.0
+CLAIMS: Final = 4  # tries
 READS: Final = 1_000  # of causes that are being rewritten
 
 # The whole: what it is, the desks, the counters of each worker, the accounts of callers (app/limits/budgets.py).
@@ -128,12 +129,18 @@ class Board:
         return memoryview(self._map)[_size(self.workers) - ACCOUNTS_BYTES :]
 
     def claimed(self) -> bool:
-        """Whether this process may write `accounts` until it releases them; it never waits, and its end releases."""
-        try:
-            fcntl.lockf(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except (BlockingIOError, PermissionError):  # which of the two depends on the system
-            return False
-        return True
+        """Whether this process may write `accounts` until it releases them, or ends.
+
+        False where another one does, even after it was let onto a core for a moment.
+        """
+        for _ in range(CLAIMS):
+            try:
+                fcntl.lockf(self.descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except (BlockingIOError, PermissionError):  # which of the two depends on the system
+                os.sched_yield()
+            else:
+                return True
+        return False
 
     def release(self) -> None:
         """Lets others write `accounts`."""
@@ -197,8 +204,10 @@ class Desk:
         """A cause holds now, with what it names; None: it is over. Said again, it costs nothing."""
         known = self._known()
         if known.get(code) != named:
-            rest = {each: text for each, text in known.items() if each != code}
-            self._tell(rest if named is None else {**rest, code: named})
+            causes: dict[AilmentCode, str] = {each: text for each, text in known.items() if each != code}
+            if named is not None:
+                causes[code] = named
+            self._tell(causes)
 
     def gauge(self, name: GaugeName, value: float) -> None:
         """How much of something there is now."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -25,9 +25,6 @@ from pydantic import (
 from app.runtime.sources import GivenValue, SettingNames, shown_sources, strangers, told_settings
 from app.runtime.webhook_addresses import Receiver, each_a_receiver, receiver
 from events.store.address import AddressRefused, store_address
-
-if TYPE_CHECKING:
-    from pydantic_core import ErrorDetails
 
 HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -379,7 +376,7 @@ def _loaded(environment: Mapping[str, str], options: Mapping[str, Any]) -> tuple
     raise SettingsError(problems)
 
 
-def _problem(told: Mapping[str, GivenValue], details: "ErrorDetails") -> str:
+def _problem(told: Mapping[str, GivenValue], details: Mapping[str, Any]) -> str:
     """A value that cannot be used, in words: who told it, what is wrong, what would be right."""
     field = str(details["loc"][0])
     message = details["msg"].removeprefix("Value error, ").replace("Input should", "it should")

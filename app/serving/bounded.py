@@ -1,10 +1,8 @@
 """uvicorn's HTTP protocol with bounds: who may connect, how long may be waited for whom, how a refusal is said."""
 
 import asyncio
-from collections.abc import Sized
 from typing import Any
 
-from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from app.http.deadlines import RECEIPT_SECONDS, Deadlines
@@ -13,21 +11,6 @@ from app.limits.connections import OpenConnections
 from app.limits.networks import UNKNOWN
 from app.limits.room import Queue, Room
 from app.serving.framing import HEADERS_TOO_LARGE, MAX_HEADER_BYTES, MAX_URL_BYTES, size_fault
-
-
-class PipelineFlow(FlowControl):
-    """Reads nothing while requests of the connection are queued, or its answers wait to be read.
-
-    uvicorn reads on after each answer, and a read may hold thousands of requests: its queue would grow without end.
-    """
-
-    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
-        super().__init__(transport)
-        self._pipeline = pipeline
-
-    def resume_reading(self) -> None:
-        if not self._pipeline and not self.write_paused:
-            super().resume_reading()
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -56,7 +39,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self.flow = PipelineFlow(transport, self.pipeline)
         self.hang_up, self.be_late = self.leave, self.give_up  # asked for often: bound once
         self.heads = self.deadlines.queue(RECEIPT_SECONDS, "heads")
         self.idle = self.deadlines.queue(self.timeout_keep_alive, "idle")
@@ -136,6 +118,9 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self.refused = True
         self.undecided = False
+        count = getattr(self.app, "refused", None)
+        if count is not None:
+            count(code)
         if self.transport.is_closing():
             return
         word = refusal(Problem(status, code, detail), retry)

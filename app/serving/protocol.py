@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sized
 from functools import partial
 from typing import Any, Final, cast
 
 import httptools
+from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from app.http.exchange import REFUSED, Awaited, head_lines
@@ -24,7 +25,7 @@ from app.serving.framing import (
     unchunked,
 )  # fmt: skip
 from app.serving.streaming import BEAT_SECONDS, StreamConnection
-from kit.tasks import begin
+from kit.tasks import task_maker
 
 logger = logging.getLogger(__name__)
 
@@ -33,15 +34,29 @@ REST_SECONDS: Final = 0.1
 SHORT_METHODS: Final = (b"POST", b"GET")
 
 
+class PipelineFlow(FlowControl):
+    """Reads nothing while requests of the connection are queued, or its answers wait to be read.
+
+    uvicorn reads on after each answer, and a read may hold thousands of requests: its queue would grow without end.
+    """
+
+    def __init__(self, transport: asyncio.Transport, pipeline: Sized) -> None:
+        super().__init__(transport)
+        self._pipeline = pipeline
+
+    def resume_reading(self) -> None:
+        if not self._pipeline and not self.write_paused:
+            super().resume_reading()
+
+
 class ReceiptProtocol(BoundedProtocol):
     """Reads requests of a connection and writes their answers.
 
     The body's own deadline is the application's (`app.http.body`): it answers 408 in the caller's dialect. A request
     that came in one piece takes a short way, where the application offers one (`answer_whole`): no scope to receive
-    from, no task unless the answer must wait, one write. That halves what uvicorn costs per request.
-
-    What is answered depends on the bytes, never on how they were cut: a request that asks for an upgrade is read as if
-    it had not, a refusal waits for the answers before it, nothing behind it or behind a last request is read.
+    from, no task unless the answer must wait, one write. That halves what uvicorn costs. What is answered depends on
+    the bytes, never on how they were cut: a request that asks for an upgrade is read as if it had not, a refusal waits
+    for the answers before it, nothing behind it or behind a last request is read.
     """
 
     came: bool = False  # in this read, a head to its end or a part of a body
@@ -57,6 +72,7 @@ class ReceiptProtocol(BoundedProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.flow = PipelineFlow(transport, self.pipeline)
         self.answer_whole = getattr(self.app, "answer_whole", None)
         self.fixed = {
             "type": "http",
@@ -67,6 +83,7 @@ class ReceiptProtocol(BoundedProtocol):
             "scheme": self.scheme,
             "root_path": self.root_path,
         }
+        self.make_task = task_maker(self.loop)
 
     def data_received(self, data: bytes) -> None:
         if self.refused:
@@ -143,7 +160,8 @@ class ReceiptProtocol(BoundedProtocol):
             if fault is not None:
                 self.refuse(400, "unreadable_request", fault)
                 return
-        if ((self.head_bytes or self.large_read) and self.head_too_large()) or self.too_many():
+        too_large = (self.head_bytes or self.large_read) and self.head_too_large()
+        if too_large or ((self.network is None or self.beyond is not None) and self.too_many()):
             return
         self.early_body = b""
         if self.answer_whole is not None and version == "1.1" and self.may_be_short():
@@ -244,35 +262,31 @@ class ReceiptProtocol(BoundedProtocol):
 
     def wait_for(self, answer: Any, keep_alive: bool) -> None:
         """Lets a task finish the answer; requests that come meanwhile on this connection queue up behind it."""
-        cycle = WholeCycle(keep_alive)
-        self.cycle = cycle  # pyright: ignore[reportAttributeAccessIssue] - it answers all that uvicorn asks
-        begin(self.loop, self.finish(cycle, answer), "an answer", self.tasks)
+        cycle = self.cycle = WholeCycle(keep_alive)  # pyright: ignore[reportAttributeAccessIssue] - it answers all that uvicorn asks
+        self.tasks.add(task := self.make_task(self.finish(cycle, answer)))
+        task.add_done_callback(self.tasks.discard)
 
     async def finish(self, cycle: WholeCycle, answer: Any) -> None:
         """Writes the answer when it is there; where it never will be, the connection ends rather than hang."""
-        given = False
         try:
-            answered = await answer
-            cycle.response_complete = True
-            if not cycle.disconnected:
-                self.write_whole(answered, cycle.keep_alive)
-            self.on_response_complete()
-            given = True
-        finally:
-            if not given:
-                self.transport.close()
+            self.give(cycle, await answer)
+        except Exception:
+            logger.exception("an answer could not be given")
+            self.transport.close()
 
     def finish_made(self, cycle: WholeCycle, make: Callable[[], Any], _: object) -> None:
         """Writes the answer that is there now."""
         try:
-            answered = make()
-            cycle.response_complete = True
-            if not cycle.disconnected:
-                self.write_whole(answered, cycle.keep_alive)
-            self.on_response_complete()
+            self.give(cycle, make())
         except Exception:
             logger.exception("an answer could not be given")
             self.transport.close()
+
+    def give(self, cycle: WholeCycle, answered: Any) -> None:
+        cycle.response_complete = True
+        if not cycle.disconnected:
+            self.write_whole(answered, cycle.keep_alive)
+        self.on_response_complete()
 
     def write_whole(self, answered: Any, keep_alive: bool) -> None:
         """One write for the whole answer; its headers were checked when they were made."""

@@ -51,7 +51,7 @@ from events.records import (
     TRACK,
     Record,
 )
-from kit.values import moment
+from kit.values import moment, names_something
 
 KINDS: Final = frozenset({TRACK, PAGE, SCREEN, IDENTIFY, GROUP, ALIAS, ENGAGEMENT})
 OF_TRAITS: Final = frozenset({IDENTIFY, GROUP})
@@ -288,8 +288,10 @@ def happened(
     """Adds the columns of an event that was sent under this name, by what the name means; where the event is not what
     that needs, it stays under its own. Raises Refused, Dropped.
     """
-    if type(sent) is not str or not sent or len(sent) > MAX_NAME:
-        raise EventRefused("missing_event", place, f"the event needs its name, text of 1 to {MAX_NAME} characters")
+    seen = type(sent) is str and sent != "" and len(sent) <= MAX_NAME
+    if not seen or not ((sent.isprintable() and sent[0] != " ") or names_something(sent)):
+        need = f"text of 1 to {MAX_NAME} characters, not white space alone and without control characters"
+        raise EventRefused("missing_event", place, f"the event needs its name, {need}")
     if sent in FEATURE_EVALUATED and not arrival.keeps_evaluations:
         raise EventDropped(NOTHING_READS_IT)
     name, notes = meant_name(sent), arrival.notes

@@ -108,9 +108,9 @@ VIEWS: Final = {events_of(each): f"SELECT * FROM events WHERE authority >= {each
 
 
 def _extracted(name: str) -> str:
-    """The property as text; a dot reaches into an object."""
-    path = "$" + "".join('."' + part.replace('"', '\\"') + '"' for part in name.split("."))
-    return "json_extract_string(e.properties, '" + path.replace("'", "''") + "')"
+    """The property as text; a dot reaches into an object. A pointer (RFC 6901) has no wildcards, as a path has."""
+    pointer = "".join("/" + part.replace("~", "~0").replace("/", "~1") for part in name.split("."))
+    return "json_extract_string(e.properties, '" + pointer.replace("'", "''") + "')"
 
 
 def uncounted(snapshot: Snapshot) -> Table:

@@ -89,8 +89,7 @@ async def connect(
 class Connection:
     """A pool of connections to one store, with its shards and its functions; made by `connect`.
 
-    It is the one door of the client's errors: nothing outside this folder touches the client, and whatever it raises
-    in a method of this class leaves as StoreUnavailable, in time.
+    Nothing outside this folder touches the client; whatever it raises leaves a method as StoreUnavailable, in time.
     """
 
     def __init__(self, client: Client, address: str, wanted: StoreDemands, *, data: Path | None) -> None:
@@ -219,14 +218,15 @@ class Connection:
             raise self.unavailable(error) from error
 
     async def call_many(self, calls: Sequence[Call], timeout_seconds: float = ANSWER_SECONDS) -> list[Any]:
-        """The answers of several functions in order, in one round trip on a single server.
-
-        On a cluster the keys are asked at the same time, the calls of one key in their order.
-        """
+        """The answers of several functions in order, in one round trip; on a cluster in one for each key at a time."""
         if len(calls) == 1:
             function, key, arguments = calls[0]
             return [await self.call(function, key, *arguments, timeout_seconds=timeout_seconds)]
-        return await self.answer(self._called(calls, timeout_seconds), timeout_seconds)
+        if self._prepared is None:
+            await self.prepare()
+        if isinstance(self.client, RedisCluster):
+            return await self.answer(self._called(calls, timeout_seconds), timeout_seconds)
+        return await self.answer(self._piped(calls), timeout_seconds)
 
     async def ask(self, *words: Argument, timeout_seconds: float = ANSWER_SECONDS) -> Any:
         """The answer to one command; raises StoreUnavailable."""
@@ -349,9 +349,6 @@ class Connection:
         return answer
 
     async def _called(self, calls: Sequence[Call], timeout_seconds: float) -> list[Any]:
-        await self.prepare()
-        if not isinstance(self.client, RedisCluster):
-            return await self._piped([("FCALL", function, 1, key, *rest) for function, key, rest in calls])
         answers: list[Any] = [None] * len(calls)
 
         async def ask(wanted: str) -> None:
@@ -363,9 +360,13 @@ class Connection:
         return answers
 
     async def _asked(self, words: Command) -> Any:
+        if self._prepared is None or not self._same_store:
+            await self.prepare()
         return await cast("Awaitable[Any]", self.client.execute_command(*words))
 
-    async def _piped(self, commands: Sequence[Command], *, transaction: bool = False) -> list[Any]:
+    async def _piped(self, commands: Sequence[tuple[Any, ...]], *, transaction: bool = False) -> list[Any]:
+        if self._prepared is None or not self._same_store:
+            await self.prepare()
         answers: list[Any] = [None] * len(commands)
 
         async def ask(index: int, words: Command) -> None:
@@ -376,5 +377,6 @@ class Connection:
             return answers
         pipeline = self.client.pipeline(transaction=transaction)
         for words in commands:
-            pipeline.execute_command(*words)
+            is_call = isinstance(words[-1], tuple)  # of one of our functions
+            pipeline.execute_command(*(("FCALL", words[0], 1, words[1], *words[-1]) if is_call else words))
         return await pipeline.execute()

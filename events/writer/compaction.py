@@ -19,6 +19,7 @@ from events.parts.digests import MESSAGE_SEED, digests, repeated
 from events.parts.manifest import LOG, FolderListing, PartName
 from events.parts.part import SCHEMA, Contents, DataDamaged, Part, PartListing, conformed
 from events.parts.sealing import Place, write_part
+from kit.files import FileMark, mark_of
 
 SLICE_ROWS: Final = 100_000
 """So many rows are in memory at a time, however large the day."""
@@ -133,6 +134,7 @@ class Compaction:
         self._is_stopping = is_stopping
         self._pace = pace
         self._merged_at: dict[int, float] = {}  # by shard, by `pace`: the last merge of an open day
+        self._damaged: dict[Path, FileMark | None] = {}  # what it could not merge, until it was put back
         self._listing = PartListing(self._log)
 
     def run(self) -> list[Part]:
@@ -140,7 +142,15 @@ class Compaction:
         self._remove_replaced()
         contents = Contents()  # a flipped bit must not get a new, right sha256
         stones = read_tombstones(self._data)
-        live = self._listing.survey().parts
+        standing = self._listing.survey().parts
+        self._damaged = {
+            part.path: mark_of(part.path)
+            for part in standing
+            if part.path in self._damaged and self._damaged[part.path] == mark_of(part.path)
+        }
+        live = [
+            part for part in standing if part.path not in self._damaged
+        ]  # the others are merged on both sides of them
         days = groupby(live, key=lambda part: (part.shard, part.date))
         due = [run for (shard, _), day in days for run in self._runs(shard, list(day))]
         planned = {part.path for run in due for part in run}
@@ -154,6 +164,7 @@ class Compaction:
                 merges.append(write_part(place, self._unless_stopping(merged(contents, parts, stones))))
             except DataDamaged as damage:
                 _logger.error("parts are not merged", extra={"part": damage.name, "why": damage.cause})
+                self._damaged |= {part.path: mark_of(part.path) for part in parts if part.path.name == damage.name}
             except Interrupted:
                 break
         return merges

@@ -46,7 +46,7 @@ from experiments.catalog.phases import phases_json
 from experiments.definitions.content import CatalogContent, Course, PublishedCatalog, content_version
 from experiments.definitions.experiment import ExperimentFile
 from experiments.definitions.folder import FolderReading, definition_files, read_folder
-from kit.files import Ballast, FileMark, FilesToKeep, keep_file, mark_of, read_or_none, try_locked
+from kit.files import Ballast, FileMark, FilesToKeep, keep_file, locked, mark_of, read_or_none
 from kit.located import DefinitionError, DefinitionErrors
 
 logger = logging.getLogger("resonate.supervisor")
@@ -132,7 +132,7 @@ class CatalogKeeper:
         self._catalog = catalog_of(self._snapshot)
         self.publish("state", keeper_state_json(self._state))
         self.publish("phases", self._designs_told)
-        if self._snapshot is kept:  # else it was published just now
+        if kept is not None and self._snapshot is kept:  # else it was published just now
             self.publish("catalogue", kept.model_dump_json().encode())
         self._keep()
         return self._catalog
@@ -336,7 +336,7 @@ class CatalogKeeper:
         """Raises OSError."""
         if overrides_json(self._orders) == self._orders_kept:
             return
-        with try_locked(self._paths.overrides):  # whoever holds it writes an order meanwhile
+        with locked(self._paths.overrides, seconds=0.0):  # whoever holds it writes an order meanwhile
             if self._take_orders():
                 self._keep_at = 0.0
             wanted = overrides_json(self._orders)

@@ -30,13 +30,13 @@ def kept_shape(folder: Path) -> list[str]:
 
 
 def shape_of(folder: Path) -> list[str]:
-    return shape(folder / "data", json.loads((folder / "store.json").read_text(encoding="utf-8")))
+    return shape(folder / "directory", json.loads((folder / "store.json").read_text(encoding="utf-8")))
 
 
 def test_there_is_a_sample_of_each_format_that_is_read() -> None:
     assert {int(folder.name) for folder in FORMATS.iterdir()} >= {*READ}
     for number in READ:
-        noted = check_format(FORMATS / str(number) / "data")
+        noted = check_format(FORMATS / str(number) / "directory")
         assert noted is not None
         assert noted.format == number
 

@@ -16,7 +16,12 @@ from hypothesis import strategies as st
 from servers.small_disk import fill, small_disk
 
 from kit.files import (
+    PIECE_BYTES,
+    PIECES,
+    Ballast,
+    FilesToKeep,
     create_file,
+    keep_file,
     locked,
     make_folder,
     mark_of,
@@ -27,6 +32,7 @@ from kit.files import (
     take_lock,
     temporary_file,
     temporary_path,
+    why_unwritten,
     write_file,
 )
 
@@ -245,3 +251,49 @@ def test_a_lock_is_free_again_when_its_holder_was_killed(tmp_path: Path) -> None
     descriptor = take_lock(tmp_path / "lock")
     assert descriptor is not None
     os.close(descriptor)
+
+
+def test_who_waits_for_a_lock_that_somebody_keeps_gives_up(tmp_path: Path) -> None:
+    file = tmp_path / "shared"
+    with locked(file), pytest.raises(BlockingIOError), locked(file, 0.05):
+        pass
+    with locked(file, 0.0):
+        assert take_lock(tmp_path / ".shared.lock") is None
+
+
+def test_ballast_becomes_a_file_where_nothing_else_would(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", 8) as disk:
+        ballast = Ballast(disk)
+        ballast.lay()
+        assert [piece.stat().st_size for piece in ballast.pieces] == [PIECE_BYTES] * PIECES
+        assert all(piece.stat().st_blocks * 512 >= PIECE_BYTES for piece in ballast.pieces)
+        for number in range(PIECES + 1):
+            fill(disk).rename(disk / f"full-{number}")
+            if number < PIECES:
+                keep_file(disk / "orders", b"x" * (number + 1), ballast)
+        assert (disk / "orders").read_bytes() == b"x" * PIECES
+        with pytest.raises(OSError, match="No space left") as refused:
+            keep_file(disk / "orders", bytes(PIECE_BYTES), ballast)
+        assert why_unwritten(refused.value) == f"{disk / 'orders'}: no space is left on the disk; make room there"
+        assert (disk / "orders").read_bytes() == b"x" * PIECES
+        ballast.lay()
+        assert not any(piece.exists() for piece in ballast.pieces)  # it takes no room that others need
+        for number in range(PIECES + 1):
+            (disk / f"full-{number}").unlink()
+        ballast.lay()
+        assert all(piece.exists() for piece in ballast.pieces)
+
+
+def test_what_waits_for_the_disk_is_written_in_order_with_its_newest_content(tmp_path: Path) -> None:
+    waiting = FilesToKeep()
+    (tmp_path / "shut").write_text("in the way")
+    waiting.put(tmp_path / "first", b"old")
+    waiting.put(tmp_path / "shut" / "second", b"2")
+    waiting.put(tmp_path / "first", b"new")
+    with pytest.raises(FileExistsError):
+        waiting.keep()
+    assert not (tmp_path / "first").exists()
+    (tmp_path / "shut").unlink()
+    waiting.keep()
+    assert (tmp_path / "first").read_bytes() == b"new"
+    assert (tmp_path / "shut" / "second").read_bytes() == b"2"

@@ -79,7 +79,6 @@ def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
     made = Storage(tmp_path_factory.mktemp("image"))
     yield made
     made.buildah("umount", "--all")
-    made.buildah("rm", "--all")
     shutil.rmtree(made.folder)  # some gigabytes, which would stay until the third run after this
 
 

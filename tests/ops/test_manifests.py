@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from math import ceil
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,8 @@ import yaml
 from servers.patience import HUNG_SECONDS
 from servers.proxies import program
 
-from app.processes.draining import WORKER_GRACE_SECONDS, WRITER_SECONDS
-from app.runtime.settings import SECRET_FIELDS, load_settings
+from app.runtime.settings import SECRET_FIELDS, load_settings, unknown_variables
 from app.runtime.sources import variable
-from events.store import embedded
 
 REPOSITORY = Path(__file__).parents[2]
 OPS = REPOSITORY / "ops"
@@ -28,7 +25,6 @@ COMPOSE = OPS / "compose.yaml"
 MANIFESTS = sorted((OPS / "kubernetes").glob("*.yaml"))
 EXPOSURE = 25  # of 100, as `systemd-analyze security` counts: 2.5 of 10
 CLUSTERS = ("1.29", "1.31", "1.34", "1.37")  # of which age a cluster may be
-LAME_DUCK = "RESONATE_LAME_DUCK_SECONDS"
 
 
 def documents(path: Path) -> list[dict[str, Any]]:
@@ -135,6 +131,8 @@ def test_every_variable_that_is_set_is_a_setting_whose_value_can_be_used() -> No
         files = {name for name in environment if name.endswith("_FILE")}
         assert files <= {f"{variable(name)}_FILE" for name in SECRET_FIELDS}, place
         assert load_settings({name: value for name, value in environment.items() if name not in files}), place
+        assert unknown_variables(environment) == [], place
+        assert float(environment["RESONATE_LAME_DUCK_SECONDS"]) > 0, place
 
 
 def test_the_settings_of_the_cluster_are_settings(tmp_path: Path) -> None:
@@ -185,28 +183,11 @@ def test_what_is_mounted_is_there_and_the_data_lie_below_their_mount() -> None:
     assert spec["enableServiceLinks"] is False  # else RESONATE_PORT is told to be tcp://…
 
 
-def test_everything_has_the_time_that_a_stop_may_take() -> None:
-    places = environments()
-    lame_duck = {float(places[place][LAME_DUCK]) for place in places}
-    assert len(lame_duck) == 1
-    drain = load_settings({}).drain_seconds
-    longest = max(lame_duck) + drain + WORKER_GRACE_SECONDS + WRITER_SECONDS + embedded.STOP_SECONDS
-    [stateful] = of_kind("StatefulSet")
-    allowed = {
-        "kubernetes": stateful["spec"]["template"]["spec"]["terminationGracePeriodSeconds"],
-        "systemd": int(dict(unit_lines("Service"))["TimeoutStopSec"]),
-        "compose": int(documents(COMPOSE)[0]["services"]["resonate"]["stop_grace_period"].removesuffix("s")),
-    }
-    for place, seconds in allowed.items():
-        assert ceil(longest) <= seconds <= ceil(longest) + 10, place
-
-
-def test_the_probes_of_the_cluster_are_those_that_are_meant_for_it() -> None:
-    asked = {name: container()[name]["httpGet"]["path"] for name in ("livenessProbe", "readinessProbe")}
-    assert asked == {"livenessProbe": "/healthz", "readinessProbe": "/readyz"}
-    ready = container()["readinessProbe"]  # not ready is known before the lame duck is over
-    seen = ready["periodSeconds"] * ready["failureThreshold"] + ready["timeoutSeconds"]
-    assert seen <= float(environments()["kubernetes"][LAME_DUCK])
+def test_in_the_image_no_shell_stands_between_the_service_and_its_signals() -> None:
+    lines = (OPS / "image" / "Containerfile").read_text().splitlines()
+    started = {word: rest for word, _, rest in (line.partition(" ") for line in lines) if word in ("ENTRYPOINT", "CMD")}
+    assert json.loads(started["ENTRYPOINT"]) == ["/opt/resonate/bin/resonate"]
+    assert json.loads(started["CMD"]) == ["serve"]
 
 
 def test_no_file_names_a_registry_of_anybody() -> None:

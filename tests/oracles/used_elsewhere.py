@@ -44,6 +44,9 @@ _.powerless_refunds
 _.hashed_elsewhere
 _.by_variant
 
+# What other processes say on the board.
+_.gauge
+
 # What people may choose on the command line.
 _.EDDSA
 
@@ -106,6 +109,7 @@ _.USED_AS
 _.harm_text
 _.bound_text
 _.worth_said
+_.finished_at
 # What pydantic calls.
 _._of_status
 _._one_form

@@ -199,11 +199,12 @@ MAY_IMPORT: Mapping[str, set[str]] = {
         "experiments/catalog",
     },
     "app/keys": {"app/runtime"},
-    "app/metrics": {"app/runtime", "events", "events/store", "events/writer"},
+    "app/metrics": {"app/backup", "app/runtime", "events", "events/store", "events/writer"},
     "app/people": {"app/keys", "events/store"},
     "app/limits": {"events"},
     "app/management": {
         "app/analysis",
+        "app/backup",
         "app/glossary",
         "app/http",
         "app/intake",

@@ -52,7 +52,7 @@ DISKS: Mapping[str, Mutation] = {
     ),
     "held_without_side_files": Mutation(
         "what is held loses the metrics and the currency that went with its file",
-        (f"{MISSING}::test_what_runs_or_is_paused_is_served_on_named_and_told_of",),
+        (f"{MISSING}::test_orders_work_on_what_is_held_and_a_stop_forgets_it",),
         (
             Edit(
                 "experiments/catalog/changes.py",
@@ -67,7 +67,8 @@ DISKS: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/http/dispatch.py",
-                "    if (unwritten := not_written(error)) is not None:\n        return unwritten\n",
+                "    if (unwritten := not_written(error)) is not None:\n"
+                "        exchange.refusal = unwritten.code\n        return unwritten\n",
                 "",
             ),
             Edit("app/http/dispatch.py", "import Problem, not_written, problem_body", "import Problem, problem_body"),

@@ -13,12 +13,12 @@ LIMITS: Mapping[str, Mutation] = {
     "budgets_of_a_worker": Mutation(
         "each worker keeps books of its own",
         ("tests/app/limits/test_budgets.py::test_processes_that_write_at_the_same_time_let_little_more_pass",),
-        (Edit("app/limits/budgets.py", "if shared is None else shared", "if shared else shared"),),
+        (Edit("app/limits/budgets.py", "if shared else memoryview(", "if not shared else memoryview("),),
     ),
     "two_write_at_once": Mutation(
         "two workers write the same account at the same time, and what one of them wrote is lost",
         ("tests/app/limits/test_budgets.py",),
-        (Edit("app/limits/budgets.py", "if self._shared.claimed():", "if self._shared.claimed() or True:"),),
+        (Edit("app/runtime/board.py", "                os.sched_yield()\n", "                return True\n"),),
     ),
     "any_header_is_believed": Mutation(
         "X-Forwarded-For of whoever calls names their network",

@@ -39,7 +39,13 @@ SERVICE: Mapping[str, Mutation] = {
     "dropped_lock": Mutation(
         "a second instance may use the data directory",
         (f"{LIFECYCLE}::test_a_second_instance_is_refused_every_time",),
-        (Edit("kit/files.py", "fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)", "descriptor.bit_length()"),),
+        (
+            Edit(
+                "kit/files.py",
+                "        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)\n    except",
+                "        descriptor.bit_length()\n    except",
+            ),
+        ),
     ),
     "dropped_fence": Mutation(
         "a part replaces the one of another writer instead of failing",
@@ -124,16 +130,16 @@ SERVICE: Mapping[str, Mutation] = {
     "patient_ingest": Mutation(
         "a store that stands still is waited for",
         (f"{OUTAGE}::test_a_store_that_stands_still_costs_no_assignment_and_refuses_events_in_time",),
-        (Edit("events/store/connection.py", "ANSWER_SECONDS: Final = 1.0", "ANSWER_SECONDS: Final = 10.0"),),
+        (Edit("events/store/preparation.py", "ANSWER_SECONDS: Final = 1.0", "ANSWER_SECONDS: Final = 10.0"),),
     ),
     "writer_left_dead": Mutation(
         "a writer that died is not started again",
         (f"{KILLS}::test_kills_of_single_processes_cost_nothing_and_every_answer_comes_in_time",),
         (
             Edit(
-                "app/processes/supervisor.py",
-                "for child in [*self.workers, self.writer, *self.webhooks]:",
-                "for child in self.workers:",
+                "app/processes/supervised.py",
+                "return [*self.workers, self.writer, *self.webhooks]",
+                "return self.workers",
             ),
         ),
     ),
@@ -174,9 +180,9 @@ SERVICE: Mapping[str, Mutation] = {
         ("tests/app/runtime/test_what_is_counted.py",),
         (
             Edit(
-                "app/runtime/telemetry.py",
-                "for trouble in TROUBLES:\n            name",
-                "for trouble in TROUBLES[:-1]:\n            name",
+                "app/metrics/counted.py",
+                'total("trouble", trouble))] for trouble in TROUBLES}',
+                'total("trouble", trouble))] for trouble in TROUBLES[:-1]}',
             ),
         ),
     ),
@@ -295,10 +301,8 @@ SERVICE: Mapping[str, Mutation] = {
         (
             Edit(
                 "kit/tasks.py",
-                "async with asyncio.TaskGroup() as group:\n"
-                "            for work in works:\n"
-                "                group.create_task(work)\n",
-                "await asyncio.gather(*works, return_exceptions=True)\n",
+                "await asyncio.wait(running, return_when=asyncio.FIRST_EXCEPTION)",
+                "await asyncio.wait(running)",
             ),
         ),
     ),
@@ -318,14 +322,14 @@ SERVICE: Mapping[str, Mutation] = {
         ("tests/app/serving/test_idle_connections.py",),
         (
             Edit(
-                "app/serving/protocol.py",
+                "app/serving/bounded.py",
                 "    def connection_made(",
                 "    def look(self) -> None:\n        self.loop.call_later(0.5, self.look)\n\n    def connection_made(",
             ),
             Edit(
-                "app/serving/protocol.py",
-                "        self.heads = self.deadlines.queue(RECEIPT_SECONDS)\n",
-                "        self.heads = self.deadlines.queue(RECEIPT_SECONDS)\n        self.look()\n",
+                "app/serving/bounded.py",
+                '        self.heads = self.deadlines.queue(RECEIPT_SECONDS, "heads")\n',
+                '        self.heads = self.deadlines.queue(RECEIPT_SECONDS, "heads")\n        self.look()\n',
             ),
         ),
     ),

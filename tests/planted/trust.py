@@ -101,7 +101,7 @@ TRUST: Mapping[str, Mutation] = {
         (f"{HTTP}/test_framing.py::test_the_answers_do_not_depend_on_how_the_bytes_are_cut",),
         (
             Edit(
-                "app/serving/protocol.py",
+                "app/serving/bounded.py",
                 "            self.last_word = word\n",
                 "            self.transport.write(word)\n            self.transport.close()\n",
             ),

@@ -20,8 +20,9 @@ from servers.small_disk import fill, small_disk
 from servers.stores import StoreServer
 
 from app.backup import making, stream
+from app.backup.last_run import last_run
 from app.backup.making import BackupRefused, make_backup
-from app.backup.manifest import BackupManifest, check_backup, last_run
+from app.backup.manifest import BackupManifest, check_backup
 from app.backup.restoring import Restored, RestoreRefused, restore_backup
 from app.runtime.settings import load_settings
 from events.log.copying import CopiedLog, copy_log
@@ -31,7 +32,8 @@ pytestmark = pytest.mark.xdist_group("faults")  # one after the other: each keep
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with running(tmp_path, SMALLEST_DEFINITIONS, RESONATE_WORKERS="1", RESONATE_DISK_FLOOR_MB="0") as started:
+    alone = {"RESONATE_WORKERS": "1", "RESONATE_DISK_FLOOR_MB": "0", "RESONATE_HUNG_SECONDS": "0"}
+    with running(tmp_path, SMALLEST_DEFINITIONS, **alone) as started:
         yield started
 
 
@@ -60,7 +62,12 @@ def sends(service: Service, *names: str) -> None:
 
 
 def pending(client: httpx.Client) -> str:
-    return client.get("/v1/export/events", params={"cursor": "latest"}).headers["x-resonate-pending"]
+    """As the first answer says it."""
+
+    def told() -> str | None:
+        return client.get("/v1/export/events", params={"cursor": "latest"}).headers.get("x-resonate-pending")
+
+    return until(told, "the export answers") or ""
 
 
 def test_what_was_acknowledged_before_each_of_several_backups_under_load_is_in_it_once(

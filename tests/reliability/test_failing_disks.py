@@ -22,7 +22,17 @@ from kit.files import UNWRITTEN
 ROOT = Path(__file__).parents[2]
 WRITES = {
     *("replace_file", "create_file", "write_file", "append_to", "extend_file", "keep_file", "temporary_file"),
-    *("FilesToKeep", "Ballast", "private_folder", "make_folder", "locked", "try_locked", "take_lock"),
+    *(
+        "recording",
+        "copy_file",
+        "link_file",
+        "FilesToKeep",
+        "Ballast",
+        "private_folder",
+        "make_folder",
+        "locked",
+        "take_lock",
+    ),
 }
 START = "a start that is refused in one line: tests/app/cli/test_cli.py"
 WRITER = "the writer waits, and is started again: tests/events/writer/test_log_disk_full.py"
@@ -30,9 +40,14 @@ STORE = "the store is tried again: tests/events/store/test_disk_full.py"
 ANALYSIS = "an answer of the analysis: test_what_the_analysis_cannot_write_is_told_as_what_a_worker_cannot"
 REPEATED = "repeated work, which logs and goes on: tests/kit/test_tasks.py"
 TRAINING = "a training that fails, the former model serves: tests/app/processes/test_training_process.py"
+BACKUP = "a backup that says so and ends with 1: tests/app/backup"
 DEMO = "the demo's own files"
 # Each module that writes, and where what its disk refuses is met. One that is not here fails: it must be met first.
 MET: dict[str, str] = {
+    "app/backup/making.py": BACKUP,
+    "app/backup/manifest.py": BACKUP,
+    "app/backup/restoring.py": BACKUP,
+    "app/backup/stream.py": BACKUP,
     "app/demo/run.py": DEMO,
     "app/demo/start.py": DEMO,
     "app/http/access.py": START,
@@ -47,11 +62,13 @@ MET: dict[str, str] = {
     "app/processes/upkeep.py": "supervisor",
     "app/reports/shares.py": "request",
     "app/runtime/data_directory.py": START,
+    "app/runtime/format.py": START,
     "app/serving/sockets.py": START,
     "app/setup/site.py": "command",
     "app/surveys/links.py": "request",
     "app/webhooks/outbox.py": REPEATED,
     "events/deletes/tombstones.py": ANALYSIS,
+    "events/log/copying.py": BACKUP,
     "events/parts/digests.py": WRITER,
     "events/parts/ledger.py": WRITER,
     "events/parts/manifest.py": WRITER,
@@ -62,7 +79,8 @@ MET: dict[str, str] = {
     "events/tallies/evaluations.py": REPEATED,
     "events/tallies/refused_events.py": REPEATED,
     "events/writer/lease.py": WRITER,
-    "events/writer/shard.py": WRITER,
+    "events/writer/decoding.py": WRITER,
+    "events/writer/rest.py": BACKUP,
     "experiments/catalog/overrides.py": "request",
     "experiments/catalog/publisher.py": "supervisor",
     "experiments/definitions/schema.py": "command",
@@ -188,7 +206,7 @@ def test_the_supervisor_names_it_and_goes_on(tmp_path: Path, step: str, number: 
     keys_file.chmod(0o600)
     keys = KeysKeeper(keys_file, shop.data, iter(range(1_000)).__next__)
     keys.boot()
-    upkeep = Upkeep(tmp_path / "uploads", audit, note)
+    upkeep = Upkeep(tmp_path / "uploads", audit, note, iter(range(1_000)).__next__)
     directory = DataDirectory(shop.data)
     with failing(number, step, tmp_path) as refused:
         shop.keeper.obey(Order("banner", "pause"), datetime.now(UTC))

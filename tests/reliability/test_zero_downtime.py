@@ -4,7 +4,7 @@ import http.client
 import json
 import threading
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -90,7 +90,7 @@ class Balancer:
 
 
 @contextmanager
-def clients(services: list[Service]) -> Iterator[Balancer]:
+def clients(services: list[Service]) -> Generator[Balancer]:
     balancer = Balancer(services)
     threads = [threading.Thread(target=balancer.probe, args=(port,)) for port in balancer.ports]
     threads += [threading.Thread(target=balancer.visit, args=(number,)) for number in range(CLIENTS)]

@@ -2,7 +2,7 @@
 
 import builtins
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,7 @@ class FailingSystem:
 
 
 @contextmanager
-def failing(number: int, step: str, below: Path) -> Iterator[list[str]]:
+def failing(number: int, step: str, below: Path) -> Generator[list[str]]:
     """Below a folder each write meets this error at this step while the block runs; the list says which files did."""
     system = FailingSystem(number, step, below)
     fill = files._fill  # pyright: ignore[reportPrivateUsage]

@@ -145,6 +145,7 @@ class Answers:
             self.ask("GET /v1/plan", f"/v1/plan?units_a_day=1000&baseline=0.03{told}")
         self.ask("GET /v1/plan")
         self.ask("GET /healthz")
+        self.ask("GET /readyz/events")
         self.ask("GET /readyz")
         self.ask("GET /readyz", by=self._page)
         self.ask("GET /v1/visitors/{identifier}", "/v1/visitors/v-2")

@@ -76,8 +76,8 @@ FULL: Final[dict[str, Any]] = {  # every column of the log has a value
 
 
 async def make_sample(folder: Path, scratch: Path) -> None:
-    """Fill an empty folder with `data/`, `store.json` and `expected.json`; the store runs in `scratch`."""
-    data = folder / "data"
+    """Fill an empty folder with `directory/`, `store.json` and `expected.json`; the store runs in `scratch`."""
+    data = folder / "directory"
     data.mkdir(parents=True)
     note_format(data)
     _keep_catalogue(data, scratch / "definitions")
@@ -101,7 +101,7 @@ async def read_sample(folder: Path, scratch: Path) -> list[str]:
     """Put a sample's data and store in place, let this release go on with them, and export; what it gives, by id."""
     data = scratch / "data"
     data.parent.mkdir(parents=True)
-    _copy(folder / "data", data)
+    _copy(folder / "directory", data)
     embedded = EmbeddedStore(scratch)
     embedded.start()
     empty = await connect(None, embedded.socket, data=scratch)

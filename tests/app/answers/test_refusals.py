@@ -30,6 +30,7 @@ AT_RUN_TIME: Final = {
     "app/routes/ofrep.py": {"invalid_context", "targeting_key_missing"},
     "app/routes/personalize.py": set[str](),
     "app/routes/recommendations.py": {"too_many_items", "too_many_exclude"},
+    "app/serving/bounded.py": {"address_too_long", "headers_too_large"},
     "app/serving/protocol.py": set[str](),
     "app/steering/orders.py": {code for _, code in _REFUSED.values()},
     "events/dialects/commerce.py": set[str](),

@@ -15,7 +15,7 @@ from app.cli.output import Refused
 READING = {
     "check": [], "doctor": [], "export": [], "holdout": ["everybody"], "results": ["banner"], "report": ["banner"],
     "plan": ["banner"], "program": [], "verify": [], "privacy": [], "aa": ["banner"], "tag": [], "new": ["banner"],
-    "keys list": [], "people list": [],
+    "keys list": [], "people list": [], "backup": ["copy"], "restore": ["copy"],
 }  # fmt: skip
 WRITING = {
     "serve": ["--port", "0"], "start": ["banner"], "pause": ["banner"], "resume": ["banner"], "stop": ["banner"],
@@ -26,7 +26,7 @@ WRITING = {
     "people remove": ["ada@shop.example"], "recommender train": [],
     "verify": ["--set-aside", "0-000000000000.parquet"],
 }  # fmt: skip
-NO_DATA = {"demo", "import", "schema", "simulate", "keys user-token", "recommender evaluate"}
+NO_DATA = {"demo", "import", "schema", "settings", "simulate", "keys user-token", "recommender evaluate"}
 TOO_NEW = {"format": 3, "min_reader": 2, "min_writer": 3, "written_by": "0.9.0"}
 
 

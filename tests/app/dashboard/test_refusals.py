@@ -89,14 +89,19 @@ def test_what_cannot_be_answered_is_a_page_with_its_status(
     assert '<main id="content"' in answer.text
 
 
-@pytest.mark.parametrize("host", ["", "shop example", "[", "[::1", "ada@shop.example", "shop.example/dashboard?"])
 @pytest.mark.parametrize("path", ["/dashboard", "/dashboard/sign-in?token=a", "/dashboard/nothing-here"])
-def test_a_request_that_names_no_usable_host_is_told_on_a_page(
-    path: str, host: str, stranger: Visitor, worker: OneWorker
-) -> None:
-    answer = stranger.get(path, headers={"host": host})
+def test_a_request_that_names_no_host_is_told_on_a_page(path: str, stranger: Visitor, worker: OneWorker) -> None:
+    answer = stranger.get(path, headers={"host": ""})
     assert (answer.status_code, is_page(answer)) == (404 if "nothing" in path else 400, True)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+@pytest.mark.parametrize("host", ["shop example", "[", "[::1", "ada@shop.example", "shop.example/dashboard?"])
+def test_what_can_be_no_host_is_refused_before_any_page(host: str, stranger: Visitor, worker: OneWorker) -> None:
+    """No browser sends it: what does is told what a program is told."""
+    answer = stranger.get("/dashboard", headers={"host": host})
+    assert (answer.status_code, answer.json()["status"]) == (400, 400)
+    assert "Host" in answer.json()["detail"]
 
 
 def test_who_may_not_is_told_on_a_page_that_leads_on(worker: OneWorker, signed_in_as: SignedInAs) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from app.dashboard import rendering
 from app.dashboard.rendering import PAGE_HEADERS, SlicedPage
+from kit import tasks
 
 pytestmark = pytest.mark.anyio
 PIECES = 50
@@ -46,7 +47,7 @@ class Sent:
 
 async def sent(monkeypatch: pytest.MonkeyPatch) -> Sent:
     monkeypatch.setattr(rendering, "_environment", lambda: Templates(fails=False))
-    monkeypatch.setattr(rendering, "SLICE_SECONDS", -1.0)
+    monkeypatch.setattr(tasks, "SLICE_SECONDS", -1.0)
     found = Sent()
     counting = asyncio.create_task(found.count_turns())
     try:

@@ -355,7 +355,7 @@ SLOW: dict[str, tuple[bytes, bytes, bytes]] = {  # what is sent first, what is s
 
 def test_who_is_slow_is_dropped_when_their_time_is_over(worker: OneWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     """The deadline is made short, so that a client that waits twenty times as long has waited in vain."""
-    for module in ("app.http.body", "app.serving.protocol"):
+    for module in ("app.http.body", "app.serving.bounded"):
         monkeypatch.setattr(f"{module}.RECEIPT_SECONDS", RECEIPT_SECONDS)
 
     def dropped(case: tuple[bytes, bytes, bytes]) -> bytes:

@@ -93,6 +93,15 @@ def test_files_that_others_have_open_count_as_well() -> None:
     assert crowd.gone == [1]
 
 
+def test_who_still_takes_its_last_answer_leaves_no_room_yet() -> None:
+    crowd = Crowd(slow=frozenset({1}))
+    crowd.open |= {1, 2}
+    room = room_of(crowd)
+    crowd.be_silent(1, since=0.0)
+    assert not room.has_room(FILES - 1, now=10.0)
+    assert (crowd.gone, crowd.open) == ([1], {1, 2})  # it goes once it has it
+
+
 def test_that_there_are_none_left_is_noted_until_some_time_after_the_last_refusal() -> None:
     noted: list[tuple[str, str | None]] = []
     now = 0.0

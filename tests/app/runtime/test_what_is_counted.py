@@ -1,6 +1,5 @@
 """What the process knows of what went wrong reaches a reader: by name in `/metrics` or `/readyz`, and in the docs."""
 
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
@@ -98,7 +97,7 @@ def test_lost_data_is_counted_and_degrades_readiness(worker: OneWorker, client: 
 def test_what_went_wrong_grows_for_a_minute_whichever_worker_saw_it() -> None:
     here, there = (Telemetry(desk, ["/x"]) for desk in Board.make(2).desks("worker"))
     there.went_wrong("history_failures", 3)
-    now = time.monotonic()
+    now = there.counters.values[there.counters.place["trouble at", "history_failures"]]
     assert here.growing(now) == {"history_failures"}
     assert here.growing(now + GROWING_SECONDS) == set()
     assert "\nresonate_history_failures_total 3\n" in "".join(lines(counter_samples(here, {})))

@@ -1,5 +1,6 @@
 """Who is erased is gone at once from what is read, and soon from what is stored; who returns counts anew."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -14,14 +15,18 @@ from events.deletes.tombstones import Tombstone, mirror_tombstones, read_tombsto
 from events.ingest.history import History, HistoryUpdates
 from events.ingest.stream import Stream
 from events.log.reader import LogReader
+from events.parts.manifest import PartName
+from events.parts.sealing import Place, write_part
 from events.privacy.erasure import SeveralPeople, erase
 from events.privacy.person import held, person_of
+from events.records import stream_number
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.embedded import EmbeddedStore
 from events.store.keys import TOMBSTONES, events_key
 from events.store.shared_reads import SharedReads
 from events.writer.compaction import Compaction
+from events.writer.decoding import Entry, rows
 
 pytestmark = pytest.mark.anyio
 LATER = 4_000_000_000.0
@@ -37,6 +42,21 @@ async def test_an_erased_visitor_is_absent_at_once_and_counts_anew(
         await stream.append([record("m-3", "v-1")])
         await settle(connection)
     assert exported_ids(tmp_path) == ["m-2", "m-3"]
+
+
+async def test_rows_of_a_shard_that_the_store_has_no_more_are_erased_too(
+    connection: Connection, stream: Stream, tmp_path: Path
+) -> None:
+    """As in a log that was restored from that of a cluster."""
+    entry = Entry(
+        stream_number(1_790_000_000_000, 0), 1, b'[{"message_id":"m-1","type":"track","visitor_id":"v-1","time":1}]'
+    )
+    place = Place(tmp_path / "log", date(2026, 9, 21), PartName(5, 0, 0, 0), entry.stream_number)
+    write_part(place, [rows(5, [entry], 1 << 62)])
+    async with writing(connection, tmp_path):
+        await stream.append([record("m-2", "v-1"), record("m-3", "v-2")])
+        await erase(connection, LogReader(tmp_path), "visitor", "v-1")
+        assert exported_ids(tmp_path) == ["m-3"]
 
 
 @pytest.mark.parametrize("authority", Authority)

@@ -1,6 +1,7 @@
 """One door for the errors of the store's client: whatever it raises, at whichever call, leaves as StoreUnavailable."""
 
 import asyncio
+import contextlib
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -15,7 +16,7 @@ from oracles.proving import examples
 from oracles.writing import record
 from redis import exceptions
 from servers.faulty_store import Raise, classes_of_errors, failing, made
-from servers.patience import HUNG_SECONDS
+from servers.patience import HUNG_SECONDS, reached
 
 from app.people.member import PeopleList, TeamMember, new_token
 from app.people.sessions import Sessions
@@ -171,8 +172,16 @@ QUESTIONS: Mapping[str, tuple[Question, ...]] = {  # by the module that asks
 async def opened(address: Any, data: Path) -> AsyncIterator[Asking]:
     (data / "log").mkdir(parents=True)
     connection = await connect(address.url, address.socket_path)
+    await reached(lambda: is_prepared(connection), "the store is prepared")  # many at once may take their time
     yield Asking(connection, data)
     await connection.close()
+
+
+async def is_prepared(connection: Connection) -> bool:
+    with contextlib.suppress(StoreUnavailable):
+        await connection.prepare()
+        return True
+    return False
 
 
 @pytest.fixture(params=["embedded", "cluster"])

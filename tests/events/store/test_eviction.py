@@ -119,6 +119,32 @@ async def drained(connection: Connection) -> None:
     await connection.call("resonate_mark", events_key(0), newest, "stream_id", "7")
 
 
+LINES, BATCH = 50, 40
+
+
+def orders(record: MakeRecord, since: int) -> list[Record]:
+    """A batch of orders of people whom nobody saw; each makes a history of its visitor and one of its user."""
+    products = [f"p-{line}-{'x' * 400}" for line in range(LINES)]
+    order = {"event": "Order Completed", "authority": BACKEND, "product_ids": products, "prices": [9.9] * LINES}
+    people = range(since, since + BATCH)
+    return [record(f"m-{n}", f"v-{n}", user_id=f"u-{n}", order_id=f"o-{n}", **order) for n in people]
+
+
+async def test_ten_times_its_memory_of_orders_and_the_store_takes_no_more(
+    connection: Connection, stream: Stream, record: MakeRecord
+) -> None:
+    used: list[int] = []
+    batches = 10 * SMALLEST // (BATCH * 2 * LINES * 430)  # what a line takes, in each of both histories
+    for number in range(batches):
+        assert await stream.append(orders(record, number * BATCH)) == Appended(BATCH, 0)
+        await drained(connection)
+        used.append(int((await connection.client.info("memory"))["used_memory"]))
+    full = used[batches // 5 :]  # twice its memory was told by then
+    assert max(full) <= SMALLEST
+    assert max(full) - min(full) < 0.05 * SMALLEST
+    assert await evicted(connection.client) > 0
+
+
 async def test_what_pages_sent_and_no_part_holds_fills_a_quarter_and_others_pass(
     connection: Connection, stream: Stream, record: MakeRecord
 ) -> None:

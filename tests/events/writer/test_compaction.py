@@ -174,6 +174,19 @@ def test_a_damaged_part_is_not_laundered_into_a_merge(tmp_path: Path) -> None:
         verify(part)
 
 
+def test_what_stands_beside_a_damaged_part_is_merged_until_that_is_put_back(tmp_path: Path) -> None:
+    part = log_of(tmp_path, 5)[3]
+    sound = part.path.read_bytes()
+    part.path.write_bytes(sound[:-7])
+    compaction = Compaction(tmp_path, 0, lambda: NEXT_DAY)
+    assert compaction.run() == []
+    assert [merge.name.stem for merge in compaction.run()] == ["0-000000000000-000000000002.1"]
+    assert compaction.run() == []
+    part.path.write_bytes(sound)
+    assert [merge.name.stem for merge in compaction.run()] == ["0-000000000000-000000000004.2"]
+    assert len(exported_ids(tmp_path)) == 5
+
+
 @pytest.mark.parametrize("digests_too", [True, False])
 def test_a_damaged_part_with_erased_rows_keeps_no_other_from_being_merged(tmp_path: Path, digests_too: bool) -> None:
     log_of(tmp_path, 5)

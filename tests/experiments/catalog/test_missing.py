@@ -130,7 +130,7 @@ def test_files_that_come_back_are_read_again(shop: Shop) -> None:
 
 def test_orders_work_on_what_is_held_and_a_stop_forgets_it(shop: Shop) -> None:
     all_gone(shop)
-    shop.settle()
+    assert shop.settle() == []
     shop.keeper.obey(Order("banner", "pause"), shop.now)
     assert statuses(shop.keeper.catalog)["banner"] == "paused"
     shop.keeper.obey(Order("banner", "resume"), shop.now)

@@ -1,0 +1,201 @@
+"""The lines between a supervisor and its processes: told at once, the newest alone, and nobody holds anybody up."""
+
+import asyncio
+import selectors
+import socket
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from app.control.frames import ANSWER, HEAD, LARGEST_QUESTION, ORDER, Frame, FrameTooLarge, Incoming
+from app.control.line import Line, LineSilent
+from app.control.orders import OrderAsked, OrderDone, OrderRefused, asked_of_service, carried_out
+from app.control.switchboard import Switchboard
+from app.keys.audit import Actor, Audit, AuditLine, Wanted, line_of
+from experiments.catalog.overrides import ExperimentStopped, Order, Override, OverrideRefused, Telling
+
+TOPICS = ("state", "catalogue")
+DONE = OrderDone("paused", datetime(2026, 11, 29, tzinfo=UTC))
+
+
+class Exchange:
+    """A supervisor's switchboard in a selector that turns when it is told to."""
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self.asked: list[bytes] = []
+        self.board = Switchboard(self.selector, self.answer)
+
+    def answer(self, asked: bytes) -> bytes:
+        self.asked.append(asked)
+        if asked == b"fail":
+            raise RuntimeError("nobody foresaw it")
+        return msgspec.json.encode(DONE)
+
+    def turn(self) -> None:
+        for key, _ in self.selector.select(0):
+            key.data()
+
+    def connect(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        self.board.connect(ours, TOPICS)
+        return theirs
+
+
+@pytest.fixture
+def exchange() -> Iterator[Exchange]:
+    made = Exchange()
+    yield made
+    made.board.close()
+    assert not made.selector.get_map()
+    made.selector.close()
+
+
+def heard(end: socket.socket, exchange: Exchange) -> list[Frame]:
+    """All that is on its way to this end by now."""
+    incoming, found = Incoming(), list[Frame]()
+    end.setblocking(False)
+    while True:
+        exchange.turn()
+        try:
+            received = end.recv(1 << 20)
+        except BlockingIOError:
+            return found
+        if not received:
+            return [*found, Frame(b"", 0, b"gone")]
+        found += incoming.feed(received)
+
+
+def line() -> AuditLine:
+    return line_of(Actor("system", "test"), "pause", "banner")
+
+
+def test_who_comes_later_hears_what_holds_and_topics_of_others_are_not_told(exchange: Exchange) -> None:
+    exchange.board.tell("catalogue", b"old")
+    exchange.board.tell("phases", b"designs")
+    exchange.board.tell("catalogue", b"new")
+    exchange.board.tell("state", b"good")
+    with exchange.connect() as end:
+        assert heard(end, exchange) == [Frame(b"S", 0, b"good"), Frame(b"C", 0, b"new")]
+
+
+def test_who_stands_still_holds_nobody_up_and_hears_the_newest_alone(exchange: Exchange) -> None:
+    with exchange.connect() as still, exchange.connect() as quick:
+        for number in range(50):
+            exchange.board.tell("catalogue", bytes([number]) * 1_000_000)
+            assert heard(quick, exchange)[-1].content[:1] == bytes([number])
+        waited = [frame.content[:1] for frame in heard(still, exchange)]
+        assert waited == [bytes([0]), bytes([49])]
+
+
+def test_an_order_is_answered_behind_what_it_changed(exchange: Exchange) -> None:
+    exchange.answer = lambda asked: exchange.board.tell("catalogue", b"paused") or b"done"  # type: ignore[method-assign]
+    exchange.board = Switchboard(exchange.selector, exchange.answer)
+    with exchange.connect() as end:
+        end.sendall(Frame(ORDER, 7, b"pause").packed())
+        assert heard(end, exchange) == [Frame(b"C", 0, b"paused"), Frame(ANSWER, 7, b"done")]
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [Frame(ORDER, 1, b"fail").packed(), Frame(b"X", 1, b"").packed(), HEAD.pack(ORDER, 1, LARGEST_QUESTION + 1)],
+    ids=["fails", "no question", "too long"],
+)
+def test_what_is_no_order_ends_its_own_line_alone(exchange: Exchange, sent: bytes) -> None:
+    with exchange.connect() as end, exchange.connect() as other:
+        end.sendall(sent)
+        assert heard(end, exchange)[-1].content == b"gone"
+        exchange.board.tell("catalogue", b"new")
+        assert [frame.content for frame in heard(other, exchange)] == [b"new"]
+
+
+def test_frames_come_whole_however_they_are_cut() -> None:
+    frames = [Frame(b"C", 0, b"x" * size) for size in (0, 1, 100)] + [Frame(ANSWER, 9, b"y")]
+    sent, incoming = b"".join(frame.packed() for frame in frames), Incoming()
+    assert [frame for place in range(len(sent)) for frame in incoming.feed(sent[place : place + 1])] == frames
+    with pytest.raises(FrameTooLarge):
+        list(Incoming(10).feed(Frame(ORDER, 1, bytes(11)).packed()))
+
+
+async def turning(exchange: Exchange) -> None:
+    while True:
+        exchange.turn()
+        await asyncio.sleep(0)
+
+
+def test_a_process_hears_what_holds_at_its_start_and_from_then_on_and_asks(exchange: Exchange) -> None:
+    exchange.board.tell("state", b"good")
+    exchange.board.tell("catalogue", b"first")
+    told: list[tuple[str, bytes]] = []
+
+    async def live() -> OrderDone:
+        process = Line(exchange.connect().detach())
+        exchange.turn()
+        assert process.first() == {"state": b"good", "catalogue": b"first"}
+        with process.follow(lambda topic, content: told.append((topic, content))):
+            supervising = asyncio.create_task(turning(exchange))
+            exchange.board.tell("catalogue", b"second")
+            done = await process.order(OrderAsked("banner", "pause", line()))
+            supervising.cancel()
+            exchange.board.close()
+            with pytest.raises(LineSilent):
+                await process.order(OrderAsked("banner", "pause", line()))
+            return done
+
+    assert asyncio.run(live()) == DONE
+    assert told == [("catalogue", b"second")]
+    assert msgspec.json.decode(exchange.asked[0])["key"] == "banner"
+
+
+def test_a_command_asks_the_service_that_listens_and_else_nobody(exchange: Exchange, tmp_path: Path) -> None:
+    path = tmp_path / "run" / "orders.sock"
+    asked = OrderAsked("banner", "pause", line())
+    assert asked_of_service(path, asked) is None
+    assert exchange.board.listen(path)
+
+    async def ask() -> OrderDone | None:
+        supervising = asyncio.create_task(turning(exchange))
+        done = await asyncio.to_thread(asked_of_service, path, asked)
+        supervising.cancel()
+        return done
+
+    assert asyncio.run(ask()) == DONE
+    exchange.board.close()
+    assert asked_of_service(path, asked) is None  # the socket of a service that is gone
+
+
+class Keeper:
+    """Carries out what it is told, or refuses it."""
+
+    not_kept: str | None = "no space"
+    refusal: Exception | None = None
+
+    def obey(self, told: Order, now: datetime, tell: Telling) -> Override:
+        if self.refusal is not None:
+            raise self.refusal
+        tell("running", "paused")
+        return Override(status="paused", ordered_at=now)
+
+
+def test_an_order_that_is_carried_out_says_whether_it_is_kept_and_noted(tmp_path: Path) -> None:
+    audit = Audit(tmp_path)
+    asked = OrderAsked("banner", "pause", line()).encoded()
+    done = msgspec.json.decode(carried_out(Keeper(), audit, asked), type=OrderDone)
+    assert (done.status, done.kept, done.noted) == ("paused", False, True)
+    [kept] = audit.page(None, 10, Wanted())[0]
+    assert (kept.before, kept.after) == ({"status": "running"}, {"status": "paused"})
+    audit.folder.rename(tmp_path / "away")
+    audit.folder.write_text("in the way")
+    done = msgspec.json.decode(carried_out(Keeper(), audit, asked), type=OrderDone)
+    assert (done.status, done.noted, audit.waits) == ("paused", False, True)
+
+
+@pytest.mark.parametrize("refusal", [OverrideRefused("it is a draft"), ExperimentStopped("for good")])
+def test_a_refusal_keeps_its_kind_and_words(tmp_path: Path, refusal: Exception) -> None:
+    keeper = Keeper()
+    keeper.refusal = refusal
+    answer = carried_out(keeper, Audit(tmp_path), OrderAsked("banner", "pause", line()).encoded())
+    assert msgspec.json.decode(answer, type=OrderRefused) == OrderRefused(type(refusal).__name__, str(refusal))
