@@ -23,7 +23,7 @@ from experiments.catalog.overrides import (
     Telling,
     order,
 )
-from kit.private import is_trusted
+from kit.private import elsewhere, is_trusted
 
 COMMAND_SECONDS: Final = 10.0
 REFUSALS: Final[dict[str, type[Exception]]] = {
@@ -115,9 +115,7 @@ def asked_of_service(path: Path, asked: OrderAsked) -> OrderDone | None:
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
         end.settimeout(COMMAND_SECONDS)
-        try:
-            end.connect(str(path))
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        if not any(_is_there(end, place) for place in (path, elsewhere(path))):
             return None
         if not is_trusted(end.fileno()):
             raise PermissionError(f"another user's process listens at {path}")
@@ -128,6 +126,14 @@ def asked_of_service(path: Path, asked: OrderAsked) -> OrderDone | None:
                 if frame.kind == ANSWER:
                     return done_of(frame.content)
     raise TimeoutError("the service hung up and did not say what became of the order; its log says why")
+
+
+def _is_there(end: socket.socket, place: Path) -> bool:
+    try:
+        end.connect(str(place))
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        return False
+    return True
 
 
 def _telling(asked: OrderAsked, audit: Audit, noted: list[bool]) -> Telling:

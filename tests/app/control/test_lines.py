@@ -1,11 +1,14 @@
 """The lines between a supervisor and its processes: told at once, the newest alone, and nobody holds anybody up."""
 
 import asyncio
+import errno
+import os
 import selectors
 import socket
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -15,7 +18,9 @@ from app.control.line import Line, LineSilent
 from app.control.orders import OrderAsked, OrderDone, OrderRefused, asked_of_service, carried_out
 from app.control.switchboard import Switchboard
 from app.keys.audit import Actor, Audit, AuditLine, Wanted, line_of
+from app.serving.sockets import forget_unix, listen_unix
 from experiments.catalog.overrides import ExperimentStopped, Order, Override, OverrideRefused, Telling
+from kit.private import elsewhere
 
 TOPICS = ("state", "catalogue")
 DONE = OrderDone("paused", datetime(2026, 11, 29, tzinfo=UTC))
@@ -165,6 +170,30 @@ def test_a_command_asks_the_service_that_listens_and_else_nobody(exchange: Excha
     assert asyncio.run(ask()) == DONE
     exchange.board.close()
     assert asked_of_service(path, asked) is None  # the socket of a service that is gone
+
+
+def test_a_service_whose_disk_takes_no_socket_is_found_elsewhere(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run" / "orders.sock"
+    listen_unix(path).close()  # what an earlier service left there, and nobody can take away
+
+    class ReadOnly(socket.socket):
+        def bind(self, address: Any, /) -> None:
+            if address == str(path):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            super().bind(address)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("app.serving.sockets.socket.socket", ReadOnly)
+        assert exchange.board.listen(path)
+    with socket.socket(socket.AF_UNIX) as command:
+        command.connect(str(elsewhere(path)))
+    assert elsewhere(path).stat().st_mode & 0o077 == 0
+    exchange.board.close()
+    forget_unix(path)
+    assert not elsewhere(path).exists()
+    elsewhere(path).parent.rmdir()
 
 
 class Keeper:
