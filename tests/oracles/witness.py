@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx
 from oracles.promise import Journal, verdict
-from servers.faults import assign, recommend, track
+from servers.faults import ASSIGNED, assign, personalize, recommend, track
 from servers.patience import HUNG_SECONDS, until
 from servers.service import PUBLISHABLE_KEY, SECRET_KEY, Service
 
@@ -18,7 +18,9 @@ PACE_SECONDS = 0.02
 LOOK_SECONDS = 0.1
 ANSWER_SECONDS = 10.0  # longer than any answer may take, so that a late one is seen as late
 VISITORS = 8
-SERVED = ("assign", "recommend")
+SERVED = ("assign", "recommend", "personalize")
+LONGEST_WAIT_SECONDS = 2  # that a refused event may be told to wait
+EXPOSES_EVERY = 5
 
 
 @dataclass
@@ -36,7 +38,8 @@ class Seen:
 class Witness:
     """Asks for assignments, products and events from threads of its own, and looks at `/readyz`, all at once.
 
-    `causes` are the moments at which each came up. `lost` are requests that got no answer, by what was asked. `gone` is set while the service is known to be away.
+    `causes` are the moments at which each came up. `lost` are requests that got no answer, by what was asked. `gone` is
+    set while the service is known to be away.
     """
 
     service: Service
@@ -110,8 +113,8 @@ class Witness:
         assert refused == [], f"{refused[:5]} of {statuses}{self.service.told()}"
         tracked = [each for each in self.seen if each.kind == "track"]
         assert {each.status for each in tracked} <= {200, 503}, f"{statuses}{self.service.told()}"
-        bare = [each for each in tracked if each.status == 503 and not (each.retry_after or "").isdigit()]
-        assert bare == []
+        refusals = {(each.code, each.retry_after) for each in tracked if each.status == 503}
+        assert {each for each in refusals if not _is_soon(each[1])} == set()
         assert {visitor: len(found) for visitor, found in self.variants.items() if len(found) != 1} == {}
         assert drops or self.lost == Counter(), f"{self.lost}{self.service.told()}"
         verdict(self.service, self.journal).hold()
@@ -133,6 +136,17 @@ class Witness:
                 if (answer := self._ask(client, "assign", visitor)) and answer.status_code == 200:
                     self.variants[visitor].add(answer.json().get("variant"))
                 self._ask(client, "recommend", visitor)
+                if not number % EXPOSES_EVERY:
+                    self._expose(client, f"x-{number}")
+
+    def _expose(self, client: httpx.Client, visitor: str) -> None:
+        """What was said to be logged must be exported; what got no answer may be."""
+        self.journal.tries[visitor] += 1
+        answer = self._ask(client, "personalize", visitor)
+        if answer is not None and answer.status_code == 200:
+            told = answer.json()["experiments"][ASSIGNED]
+            if told["exposure"] == "logged":
+                self.journal.exposed.add(told["exposure_id"])
 
     def _send(self, stop: threading.Event) -> None:
         with self._client() as client:
@@ -159,7 +173,7 @@ class Witness:
     def _ask(self, client: httpx.Client, kind: str, word: str) -> httpx.Response | None:
         """One request; None where no answer came, which is counted unless the service is known to be away."""
         client.base_url = httpx.URL(self.service.url)
-        ask = {"assign": assign, "recommend": recommend, "track": track}[kind]
+        ask = {"assign": assign, "recommend": recommend, "personalize": personalize, "track": track}[kind]
         began, was_gone = time.monotonic(), self.gone.is_set()
         try:
             answer = ask(client, word)
@@ -174,3 +188,8 @@ class Witness:
                 seen.code = str(answer.json().get("code", ""))
         self.seen.append(seen)
         return answer
+
+
+def _is_soon(retry_after: str | None) -> bool:
+    """Whether a `Retry-After` is there, and asks for no long wait."""
+    return (retry_after or "").isdigit() and int(retry_after or "") <= LONGEST_WAIT_SECONDS

@@ -479,7 +479,8 @@ FAULTS = (
     Fault("disk full under the AOF", frozenset({"store_disk_full"}), *reversed(full("store", 3))),
     Fault(
         "disk turned read-only",
-        frozenset({"store_disk_full", "log_not_writable", "store_error", "store_down", "catalogue_not_kept"}),
+        frozenset({"store_disk_full", "log_not_writable", "store_error", "store_down", "store_folder_unusable",
+                   "catalogue_not_kept"}),
         read_only, disk_of_its_own, drops=True, heals=False,
     ),
     Fault("store stopped", frozenset({"store_timeout", "store_down"}), hung("store")),

@@ -21,6 +21,7 @@ from events.store.process import socket_path
 
 REPOSITORY = Path(__file__).parents[2]
 STALL_SECONDS = 3.0
+ASSIGNED = "free-shipping-banner"  # the experiment that is asked for
 _numbers = count()
 Answer = TypeVar("Answer")
 
@@ -136,7 +137,12 @@ def track(client: httpx.Client, message_id: str, visitor: str = "probe") -> http
 def assign(client: httpx.Client, visitor: str) -> httpx.Response:
     """Evaluates without exposing."""
     context = {"targetingKey": visitor, "resonate.expose": False}
-    return client.post("/ofrep/v1/evaluate/flags/free-shipping-banner", json={"context": context})
+    return client.post(f"/ofrep/v1/evaluate/flags/{ASSIGNED}", json={"context": context})
+
+
+def personalize(client: httpx.Client, visitor: str) -> httpx.Response:
+    """Assigns and exposes."""
+    return client.post("/v1/personalize", json={"visitor_id": visitor, "experiments": [ASSIGNED]})
 
 
 def recommend(client: httpx.Client, visitor: str) -> httpx.Response:

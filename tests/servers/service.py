@@ -45,6 +45,7 @@ class Service:
         self.limits: Mapping[int, tuple[int, int]] = {}  # of what it may use, as `resource` names them
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
+        self.unpublished = False  # no disk takes the file that says where it listens: as before, then
 
     @property
     def url(self) -> str:
@@ -100,7 +101,8 @@ class Service:
         if self.process.poll() is not None:
             raise AssertionError(f"resonate serve ended with {self.process.returncode}{self.told()}")
         with contextlib.suppress(OSError, ValueError, httpx.HTTPError):
-            self.port = self._published_port()
+            if not self.unpublished:
+                self.port = self._published_port()
             return httpx.get(f"{self.url}/readyz", timeout=1).status_code == 200
         return False
 
