@@ -115,7 +115,7 @@ def pauses_ordered(fault: Fault, stage: Stage, witness: Witness) -> dict[str, fl
     took: dict[str, float] = {}
     for way in ways:
         began = time.monotonic()
-        key = way(stage)
+        key = way(stage, keeps=fault.keeps)
         with stage.service.client(timeout=HUNG_SECONDS) as client:
             until(lambda key=key: _obeyed(client, key), f"{key} is paused for every worker", tell=stage.service.told)
         took[key] = time.monotonic() - began
@@ -123,14 +123,15 @@ def pauses_ordered(fault: Fault, stage: Stage, witness: Witness) -> dict[str, fl
     return took
 
 
-def _pause_by_api(stage: Stage) -> str:
+def _pause_by_api(stage: Stage, *, keeps: bool) -> str:
     with stage.service.client(timeout=HUNG_SECONDS) as client:
         answer = client.post(f"/v1/experiments/{ORDERED['api']}/pause")
     assert answer.status_code == 202, answer.text
+    assert keeps or answer.json()["kept"] is False
     return ORDERED["api"]
 
 
-def _pause_by_cli(stage: Stage) -> str:
+def _pause_by_cli(stage: Stage, *, keeps: bool) -> str:
     words = [sys.executable, "-P", "-m", "app.cli.main", "pause", ORDERED["cli"]]
     done = subprocess.run(
         words,
@@ -143,10 +144,12 @@ def _pause_by_cli(stage: Stage) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Traceback" not in done.stderr
+    assert keeps or "a restart may forget it" in done.stderr
     return ORDERED["cli"]
 
 
-def _pause_by_file(stage: Stage) -> str:
+def _pause_by_file(stage: Stage, *, keeps: bool) -> str:
+    del keeps  # the folder of definitions is another disk's
     key = ORDERED["file"]
     (stage.service.definitions / f"{key}.yaml").write_text(SIMPLE.format(key=key, status="paused"))
     return key
@@ -194,7 +197,7 @@ def test_a_fault_at_a_moment(fault: Fault, moment: str, tmp_path: Path) -> None:
             witness.gone.clear()
             gone = witness.seconds_until_gone(fault.causes)
             witness.rounds(ROUNDS)
-        witness.hold(drops=fault.drops)
+        witness.hold(drops=fault.drops, alone=MOMENTS[moment] is not every_route)  # whose examples are events
         _paused_stay_paused(service, moment, fault)
         report(fault, moment, witness, {"named": named, "gone": gone, **took})
         assert service.stop() == 0
@@ -203,7 +206,7 @@ def test_a_fault_at_a_moment(fault: Fault, moment: str, tmp_path: Path) -> None:
 def _paused_stay_paused(service: Service, moment: str, fault: Fault) -> None:
     """What was paused during the fault still is, after it and after a restart."""
     ordered = (
-        [key for way, key in ORDERED.items() if fault.files or way != "file"]
+        [key for way, key in ORDERED.items() if (fault.files if way == "file" else fault.keeps)]
         if MOMENTS[moment] is pauses_ordered
         else []
     )

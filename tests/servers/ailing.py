@@ -20,6 +20,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError
 from servers.faults import pid_of
+from servers.moving_clock import MOVED_BY, move
 from servers.patience import until
 from servers.service import Service
 from servers.small_disk import fill, small_disk
@@ -58,6 +59,7 @@ class Fault:
 
     `drops`: connections may break, because processes that answer end by it. `files`: the folder of definitions can be
     written meanwhile. `heals`: False where an operator must start the service again once the cause is gone.
+    `keeps`: False where orders cannot be kept, and are said not to be; no ballast helps a disk that can only be read.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Fault:
     drops: bool = False
     files: bool = True
     heals: bool = True
+    keeps: bool = True
 
     def __str__(self) -> str:
         return self.name
@@ -472,6 +475,34 @@ class Address:
 
 _addresses: dict[int, Address] = {}
 
+
+# Clocks.
+
+
+@contextlib.contextmanager
+def clock_of_its_own(stage: Stage) -> Iterator[None]:
+    """The service's own processes read a clock that may jump, its store does not."""
+    clock = stage.folder / "clock"
+    move(clock, 0.0)
+    stage.service.entry = "servers.moving_clock"
+    stage.service.variables |= {MOVED_BY: str(clock), "PYTHONPATH": str(Path(__file__).parents[1])}
+    yield
+
+
+def moved(seconds: float) -> Block:
+    """The clock jumps, and jumps back."""
+
+    @contextlib.contextmanager
+    def broken(stage: Stage) -> Iterator[None]:
+        move(stage.folder / "clock", seconds)
+        try:
+            yield
+        finally:
+            move(stage.folder / "clock", 0.0)
+
+    return broken
+
+
 DISK_CAUSES = frozenset({"store_disk_full", "log_disk_full", "disk_low", "catalogue_not_kept"})
 FAULTS = (
     Fault("disk full under everything", DISK_CAUSES, *reversed(full(".", 12))),
@@ -481,7 +512,7 @@ FAULTS = (
         "disk turned read-only",
         frozenset({"store_disk_full", "log_not_writable", "store_error", "store_down", "store_folder_unusable",
                    "catalogue_not_kept"}),
-        read_only, disk_of_its_own, drops=True, heals=False,
+        read_only, disk_of_its_own, drops=True, heals=False, keeps=False,
     ),
     Fault("store stopped", frozenset({"store_timeout", "store_down"}), hung("store")),
     Fault("store killed again and again", frozenset({"store_down", "store_loading", "crash_loop"}), killed("store")),
@@ -503,4 +534,6 @@ FAULTS = (
         frozenset({"store_down", "store_read_only", "store_timeout"}),
         failing_over, behind_one_address,
     ),
+    Fault("clock three days ahead", frozenset(), moved(3 * 86_400.0), clock_of_its_own),
+    Fault("clock an hour behind", frozenset(), moved(-3_600.0), clock_of_its_own),
 )  # fmt: skip

@@ -190,7 +190,7 @@ def contradicts_nothing(response: httpx.Response) -> None:
 
 
 def _role(command: list[str]) -> str:
-    for module in ("app.processes.entry", "servers.dying_writer"):
+    for module in ("app.processes.entry", "servers.dying_writer", "servers.moving_clock"):
         if module in command:
             return command[command.index(module) + 1]
     return "store" if any("valkey" in part or "redis-server" in part for part in command[:1]) else "other"
