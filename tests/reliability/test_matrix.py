@@ -17,7 +17,7 @@ import pytest
 from oracles.every_route import route_calls
 from oracles.witness import Witness
 from servers.ailing import FAULTS, Fault, Stage
-from servers.faults import REPOSITORY
+from servers.faults import REPOSITORY, beats
 from servers.patience import HUNG_SECONDS, until
 from servers.service import PUBLISHABLE_KEY, Service, write_definitions
 
@@ -189,6 +189,7 @@ def test_a_fault_at_a_moment(fault: Fault, moment: str, tmp_path: Path) -> None:
         witness = Witness(service)
         with witness.watching():
             witness.rounds(ROUNDS)
+            until(lambda: beats(service, "writer"), "the writer works", tell=service.told)
             began = time.monotonic()
             with fault.broken(stage):
                 took = MOMENTS[moment](fault, stage, witness)

@@ -32,6 +32,12 @@ def pid_of(service: Service, role: str) -> int:
     return found[0].pid
 
 
+def beats(service: Service, role: str) -> bool:
+    """Whether a process of the role has come so far that it gives signs of life."""
+    with service.client(timeout=HUNG_SECONDS) as client:
+        return f'resonate_heartbeat_age_seconds{{role="{role}"}}' in client.get("/metrics").text
+
+
 def kill(service: Service, role: str) -> None:
     """SIGKILL to one process of the role."""
     os.kill(pid_of(service, role), signal.SIGKILL)
