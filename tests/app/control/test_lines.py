@@ -155,21 +155,21 @@ def test_a_process_hears_what_holds_at_its_start_and_from_then_on_and_asks(excha
     assert msgspec.json.decode(exchange.asked[0])["key"] == "banner"
 
 
+async def asked(exchange: Exchange, path: Path) -> OrderDone | None:
+    """What a command hears that asks at `path`, while the supervisor's loop turns."""
+    supervising = asyncio.create_task(turning(exchange))
+    done = await asyncio.to_thread(asked_of_service, path, OrderAsked("banner", "pause", line()))
+    supervising.cancel()
+    return done
+
+
 def test_a_command_asks_the_service_that_listens_and_else_nobody(exchange: Exchange, tmp_path: Path) -> None:
     path = tmp_path / "run" / "orders.sock"
-    asked = OrderAsked("banner", "pause", line())
-    assert asked_of_service(path, asked) is None
+    assert asked_of_service(path, OrderAsked("banner", "pause", line())) is None
     assert exchange.board.listen(path)
-
-    async def ask() -> OrderDone | None:
-        supervising = asyncio.create_task(turning(exchange))
-        done = await asyncio.to_thread(asked_of_service, path, asked)
-        supervising.cancel()
-        return done
-
-    assert asyncio.run(ask()) == DONE
+    assert asyncio.run(asked(exchange, path)) == DONE
     exchange.board.close()
-    assert asked_of_service(path, asked) is None  # the socket of a service that is gone
+    assert asked_of_service(path, OrderAsked("banner", "pause", line())) is None  # the socket of a service that is gone
 
 
 def test_a_service_whose_disk_takes_no_socket_is_found_elsewhere(
@@ -187,8 +187,7 @@ def test_a_service_whose_disk_takes_no_socket_is_found_elsewhere(
     with monkeypatch.context() as patched:
         patched.setattr("app.serving.sockets.socket.socket", ReadOnly)
         assert exchange.board.listen(path)
-    with socket.socket(socket.AF_UNIX) as command:
-        command.connect(str(elsewhere(path)))
+    assert asyncio.run(asked(exchange, path)) == DONE
     assert elsewhere(path).stat().st_mode & 0o077 == 0
     exchange.board.close()
     forget_unix(path)
