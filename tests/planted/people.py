@@ -100,7 +100,7 @@ PEOPLE: Mapping[str, Mutation] = {
     ),
     "pages_need_a_host": Mutation(
         "a page that refuses cannot be shown to who names no host",
-        (f"{REFUSALS}::test_a_request_that_names_no_usable_host_is_told_on_a_page",),
+        (f"{REFUSALS}::test_a_request_that_names_no_host_is_told_on_a_page",),
         (
             Edit(
                 "app/http/address.py",
