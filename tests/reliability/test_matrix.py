@@ -16,10 +16,11 @@ import httpx
 import pytest
 from oracles.every_route import route_calls
 from oracles.witness import Witness
-from servers.ailing import FAULTS, Fault, Stage
+from servers.ailing import FAULTS
 from servers.faults import REPOSITORY, beats
 from servers.patience import HUNG_SECONDS, until
 from servers.service import PUBLISHABLE_KEY, Service, write_definitions
+from servers.stage import Fault, Stage
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
@@ -86,7 +87,7 @@ def every_route(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float
         calls = [
             call for call in route_calls(document, {"free-shipping-banner": "steered"}) if call.name not in STREAMED
         ]
-        assert len(calls) > 75
+        assert calls[75:], "most operations have no example"
         answers: dict[str, tuple[int, str | None, str]] = {}
         for call in calls:
             answer = _sent(client, call)

@@ -11,7 +11,6 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
@@ -19,12 +18,12 @@ import psutil
 import pytest
 from redis import Redis
 from redis.exceptions import RedisError
+from servers.ailing_stores import behind_one_address, external, failing_over, loading, login_refused
 from servers.faults import beats, pid_of
 from servers.moving_clock import MOVED_BY, move
 from servers.patience import until
-from servers.service import Service
 from servers.small_disk import fill, small_disk
-from servers.stores import DURABLE, StoreServer, free_port
+from servers.stage import Block, Fault, Stage
 
 from events.store.process import socket_path
 
@@ -34,46 +33,6 @@ FEW_DESCRIPTORS = 256
 JUNK_BYTES = 1 << 20
 STORE_MB = 16
 BEATING = frozenset({"writer", "analysis", "store"})
-
-Block = Callable[["Stage"], contextlib.AbstractContextManager[None]]
-
-
-@dataclass
-class Stage:
-    """A service, and what a fault needs to know of it beside that; `folder` is the test's own."""
-
-    service: Service
-    folder: Path
-    store: StoreServer | None = None
-    notes: dict[str, str] = field(default_factory=dict)
-
-
-@contextlib.contextmanager
-def nothing(_: Stage) -> Iterator[None]:
-    """A service as it is."""
-    yield
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What breaks. One of `causes` must be named while it holds; none of them after it.
-
-    `drops`: connections may break, because processes that answer end by it. `files`: the folder of definitions can be
-    written meanwhile. `heals`: False where an operator must start the service again once the cause is gone.
-    `keeps`: False where orders cannot be kept, and are said not to be; no ballast helps a disk that can only be read.
-    """
-
-    name: str
-    causes: frozenset[str]
-    broken: Block
-    staged: Block = nothing
-    drops: bool = False
-    files: bool = True
-    heals: bool = True
-    keeps: bool = True
-
-    def __str__(self) -> str:
-        return self.name
 
 
 # Disks.
@@ -344,141 +303,6 @@ def exhausted(stage: Stage) -> Iterator[None]:
                 each.close()
 
 
-# Stores of one's own.
-
-
-@contextlib.contextmanager
-def external(stage: Stage) -> Iterator[None]:
-    stage.store = StoreServer(stage.folder / "external").start()
-    stage.service.variables["RESONATE_REDIS_URL"] = stage.store.url
-    try:
-        yield
-    finally:
-        stage.store.kill()
-
-
-@contextlib.contextmanager
-def login_refused(stage: Stage) -> Iterator[None]:
-    assert stage.store is not None
-    with Redis(port=stage.store.port, password="unknown-to-the-service") as store:
-        store.config_set("requirepass", "unknown-to-the-service")
-        store.client_kill_filter(_type="normal", skipme=True)
-        try:
-            yield
-        finally:
-            store.config_set("requirepass", "")
-
-
-@contextlib.contextmanager
-def loading(stage: Stage) -> Iterator[None]:
-    """It starts anew, and reads what it holds for longer than the block lasts."""
-    store = stage.store
-    assert store is not None
-    with Redis(port=store.port) as client:
-        for number in range(2_000):
-            client.set(f"ballast:{number}", "x")
-    store.kill()
-    store.options = (*DURABLE, "--key-load-delay", "50000")  # microseconds a key
-    store.launch()
-    try:
-        yield
-    finally:
-        store.kill()
-        store.options = DURABLE
-        store.start()
-
-
-@contextlib.contextmanager
-def behind_one_address(stage: Stage) -> Iterator[None]:
-    """A primary and its replica, both behind one address that leads to whichever is the primary."""
-    stage.store = StoreServer(stage.folder / "primary").start()
-    replica = StoreServer(stage.folder / "replica", (*DURABLE, "--replicaof", f"127.0.0.1 {stage.store.port}"))
-    replica.start()
-    address = Address(stage.store.port)
-    stage.notes["replica"] = str(replica.port)
-    stage.service.variables["RESONATE_REDIS_URL"] = f"redis://127.0.0.1:{address.port}"
-    stage.notes["address"] = str(address.port)
-    _addresses[address.port] = address
-    with Redis(port=replica.port) as client:
-        until(lambda: client.info("replication")["master_link_status"] == "up", "the replica follows")
-    try:
-        yield
-    finally:
-        address.close()
-        stage.store.kill()
-        replica.kill()
-
-
-@contextlib.contextmanager
-def failing_over(stage: Stage) -> Iterator[None]:
-    """The primary is gone; its replica, which had all of it, is promoted when the block ends."""
-    assert stage.store is not None
-    replica = int(stage.notes["replica"])
-    with Redis(port=stage.store.port) as client:
-        client.execute_command("CLIENT", "PAUSE", "60000", "WRITE")
-        client.wait(1, 10_000)
-    stage.store.kill()
-    try:
-        yield
-    finally:
-        with Redis(port=replica) as client:
-            client.execute_command("REPLICAOF", "NO", "ONE")
-        _addresses[int(stage.notes["address"])].lead_to(replica)
-
-
-class Address:
-    """A port that passes every connection on to another one, which may change."""
-
-    def __init__(self, leads_to: int) -> None:
-        self.port = free_port()
-        self._leads_to = leads_to
-        self._open: set[socket.socket] = set()
-        self._listener = socket.create_server(("127.0.0.1", self.port))
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def lead_to(self, port: int) -> None:
-        self._leads_to = port
-        for each in list(self._open):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-    def close(self) -> None:
-        self._listener.close()
-        self.lead_to(self.port)
-
-    def _accept(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                near, _ = self._listener.accept()
-                try:
-                    far = socket.create_connection(("127.0.0.1", self._leads_to))
-                except OSError:
-                    near.close()
-                    continue
-                threading.Thread(target=self._pass_on, args=(near, far), daemon=True).start()
-
-    def _pass_on(self, near: socket.socket, far: socket.socket) -> None:
-        self._open |= {near, far}
-        back = threading.Thread(target=self._copy, args=(far, near), daemon=True)
-        back.start()
-        self._copy(near, far)
-        back.join()
-        self._open -= {near, far}
-        near.close()
-        far.close()
-
-    def _copy(self, source: socket.socket, sink: socket.socket) -> None:
-        with contextlib.suppress(OSError):
-            while block := source.recv(65_536):
-                sink.sendall(block)
-        for each in (source, sink):
-            with contextlib.suppress(OSError):
-                each.shutdown(socket.SHUT_RDWR)
-
-
-_addresses: dict[int, Address] = {}
-
-
 # Clocks.
 
 
@@ -529,7 +353,8 @@ FAULTS = (
     Fault("definitions emptied", frozenset({"definitions_missing"}), emptied, files=False),
     Fault("definitions half written", frozenset({"definitions_invalid"}), half_written, files=False),
     Fault("definitions unreadable", frozenset({"definitions_missing", "definitions_invalid"}), unreadable, files=False),
-    Fault("descriptors exhausted", frozenset({"connections_exhausted"}), exhausted, few_descriptors, drops=True),
+    # Silent ones make way, so nothing is wrong; where none is silent newcomers are refused (app/limits/test_room.py).
+    Fault("descriptors exhausted", frozenset(), exhausted, few_descriptors, drops=True),
     Fault("external store refuses the login", frozenset({"store_login_refused"}), login_refused, external),
     Fault("external store loads", frozenset({"store_loading", "store_down", "store_timeout"}), loading, external),
     Fault(
