@@ -210,7 +210,12 @@ def take_lock(lock_file: Path) -> int | None:
 
     The kernel frees the lock when the last process that has the descriptor closes it or ends, however it ends.
     """
-    descriptor = _lock_file(lock_file)
+    try:
+        descriptor = _lock_file(lock_file)
+    except OSError as error:
+        if error.errno != errno.EROFS or not lock_file.exists():
+            raise
+        descriptor = os.open(lock_file, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)  # that it is held is not written
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

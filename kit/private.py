@@ -70,8 +70,11 @@ def socket_place(inside: Path) -> Path:
     Others may have made that one: whoever listens asks for it by `private_folder`, whoever calls by `is_trusted`.
     """
     inside = inside.absolute()
-    if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH:
-        return inside
+    return inside if len(os.fsencode(inside)) <= LONGEST_SOCKET_PATH else elsewhere(inside)
+
+
+def elsewhere(inside: Path) -> Path:
+    """The place in a folder of temporary files that stands for `inside`, where nothing can be made there."""
     name = f"resonate-{os.geteuid()}-{hashlib.sha256(os.fsencode(inside.parent.resolve())).hexdigest()[:16]}"
     outside = Path(tempfile.gettempdir()) / name / inside.name
     return outside if len(os.fsencode(outside)) <= LONGEST_SOCKET_PATH else Path("/tmp") / name / inside.name

@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from app.analysis.queries import Query
-from kit.private import is_trusted
+from kit.private import elsewhere, is_trusted
 
 LARGEST_FRAME: Final = 1 << 30  # bytes; a unit table of millions fits
 CONNECTS: Final = 2
@@ -93,17 +93,16 @@ class AnalysisClient:
 
     async def _connected(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to the process, or to the queue in which its successor finds it. Raises AnalysisError."""
-        for _ in range(CONNECTS):
+        for place in CONNECTS * (self.socket_path, elsewhere(self.socket_path)):
             try:
-                reader, writer = await asyncio.open_unix_connection(str(self.socket_path), limit=1 << 20)
+                reader, writer = await asyncio.open_unix_connection(str(place), limit=1 << 20)
             except OSError:
                 await asyncio.sleep(0.05)
                 continue
             if is_trusted(writer.get_extra_info("socket").fileno()):
                 return reader, writer
             writer.close()
-            detail = f"another user's process listens at {self.socket_path}"
-            raise AnalysisError(503, "analysis_unavailable", detail, 60)
+            raise AnalysisError(503, "analysis_unavailable", f"another user's process listens at {place}", 60)
         raise AnalysisError(503, "analysis_unavailable", "the analysis process does not answer", AGAIN_SECONDS)
 
 

@@ -23,7 +23,7 @@ from experiments.catalog.overrides import (
     Telling,
     order,
 )
-from kit.private import is_trusted
+from kit.private import elsewhere, is_trusted
 
 COMMAND_SECONDS: Final = 10.0
 REFUSALS: Final[dict[str, type[Exception]]] = {
@@ -118,9 +118,7 @@ def asked_of_service(path: Path, asked: OrderAsked) -> OrderDone | None:
     """
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as end:
         end.settimeout(COMMAND_SECONDS)
-        try:
-            end.connect(str(path))
-        except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        if not any(_is_there(end, place) for place in (path, elsewhere(path))):
             return None
         if not is_trusted(end.fileno()):
             raise PermissionError(f"another user's process listens at {path}")
@@ -142,6 +140,14 @@ def _answered(end: socket.socket, question: Frame) -> bytes:
             if frame.kind == ANSWER:
                 return frame.content
     return FAILED
+
+
+def _is_there(end: socket.socket, place: Path) -> bool:
+    try:
+        end.connect(str(place))
+    except (FileNotFoundError, ConnectionRefusedError, NotADirectoryError):
+        return False
+    return True
 
 
 def _telling(asked: OrderAsked, audit: Audit, noted: list[bool]) -> Telling:

@@ -18,6 +18,7 @@ IMPORT_SECONDS: Final = 60.0  # of a child that is not ready yet
 LOOK_SECONDS: Final = 1.0  # counted between two looks, at most: who slept longer was not watching, and beat as little
 LOOP_SECONDS: Final = 60.0
 LOOP_ENDINGS: Final = 5  # within these seconds
+CALM_SECONDS: Final = 10.0  # without another one it is over; starts come up to 5 s apart
 STALLED: Final[Mapping[RoleName, AilmentCode]] = {
     "worker": "worker_stalled",
     "writer": "writer_stalled",
@@ -118,7 +119,7 @@ class Watch:
         return bool(self._hung_seconds) and silence.seconds >= longest and not silence.ended
 
     def _looping(self, now: float) -> list[str]:
-        """The roles whose processes ended five times within a minute."""
+        """The roles whose processes ended five times within a minute, and a moment ago."""
         endings = Counter[RoleName]()
         for child in self._children:
             endings[child.desk.role] += child.desk.restarts
@@ -128,7 +129,7 @@ class Watch:
             times.extend([now] * (count - self._seen[role]))
             while times and times[0] < now - LOOP_SECONDS:
                 times.popleft()
-            if len(times) >= LOOP_ENDINGS:
+            if len(times) >= LOOP_ENDINGS and now - times[-1] < CALM_SECONDS:
                 looping.append(role)
         self._seen = endings
         return looping

@@ -55,7 +55,7 @@ class Store:
         try:
             self._embedded.start()
         except StoreBroken as error:
-            if error.cause in FATAL:
+            if error.cause in FATAL and not error.by_disk:
                 raise StoreFailed(str(error)) from None
             logger.error("the store does not start yet: %s", error, extra={"cause": error.cause})
             self.cause = error.cause

@@ -31,7 +31,7 @@ from app.processes.upkeep import Upkeep
 from app.runtime.board import Board
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
-from app.serving.sockets import address_of, admit_nobody, listen_unix, turn_away
+from app.serving.sockets import address_of, admit_nobody, forget_unix, listen_unix, turn_away
 from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.announced import Announcer
@@ -328,8 +328,8 @@ class Supervisor:
         self.traffic.close()
         end_all(self.children.behind_workers, WRITER_SECONDS)
         self.store.stop()
-        self.directory.analysis_socket.unlink(missing_ok=True)
-        self.directory.orders_socket.unlink(missing_ok=True)
+        forget_unix(self.directory.analysis_socket)
+        forget_unix(self.directory.orders_socket)
         self.upkeep.forget(self.directory.address_file)
         self.selector.close()
         self.lame_duck.close()

@@ -10,7 +10,8 @@ import time
 from pathlib import Path
 from typing import Final
 
-from kit.private import private_folder
+from kit.files import why_unwritten
+from kit.private import elsewhere, private_folder
 
 BACKLOG: Final = 2048
 ENDING_SECONDS: Final = 1.0
@@ -64,16 +65,37 @@ def listen(host: str, port: int) -> socket.socket:
 def listen_unix(path: Path) -> socket.socket:
     """A listening Unix socket at `path`, for the owner alone; a stale one of an earlier run is replaced.
 
+    Where the disk takes none, it listens elsewhere: whoever calls at a `path` that is silent calls there too.
     Raises CannotListen where others could put one in its place.
     """
+    try:
+        return _bound_unix(path)
+    except OSError as error:
+        if why_unwritten(error) is None:
+            raise
+        return _bound_unix(elsewhere(path))
+
+
+def forget_unix(path: Path) -> None:
+    """Nobody listens at `path` any more, nor elsewhere for it; what the disk keeps, the next one replaces."""
+    for place in (path, elsewhere(path)):
+        with contextlib.suppress(OSError):
+            place.unlink(missing_ok=True)
+
+
+def _bound_unix(path: Path) -> socket.socket:
     try:
         private_folder(path.parent)
     except OSError as error:
         raise CannotListen(f"cannot listen at {path}: {error.strerror or error}") from None
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    listener.bind(os.fspath(path))
-    path.chmod(0o600)
+    try:
+        listener.bind(os.fspath(path))
+        path.chmod(0o600)
+    except OSError:
+        listener.close()
+        raise
     listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener

@@ -23,7 +23,7 @@ from events.store.process import (
 )
 from events.store.recovery import damaged_folders, finish_interrupted, lacks_manifest, recover
 from kit.child import Child
-from kit.files import take_lock
+from kit.files import append_to, take_lock
 from kit.private import private_folder
 
 logger = logging.getLogger("resonate.store")
@@ -31,6 +31,7 @@ logger = logging.getLogger("resonate.store")
 ROOM_BYTES: Final = 256 << 10
 TAIL_BYTES: Final = 64 << 10
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT})
+_GIVEN_UP: Final = frozenset({errno.EROFS, errno.EIO})
 _FULL_WORDS: Final = ("No space left on device", "Disk quota exceeded")
 _DAMAGE_WORDS: Final = (
     "Bad file format reading the append only file",
@@ -123,9 +124,11 @@ LOG_BYTES: Final = 4 << 20
 class StoreBroken(Exception):
     """The embedded store does not start; `cause` is a word for machines, the message a sentence for people."""
 
-    def __init__(self, cause: StoreCause, message: str) -> None:
+    def __init__(self, cause: StoreCause, message: str, *, by_disk: bool = False) -> None:
+        """`by_disk`: the disk gave up, and the store starts by itself once that is mended."""
         super().__init__(message)
         self.cause: StoreCause = cause
+        self.by_disk = by_disk
 
 
 class EmbeddedStore:
@@ -147,6 +150,7 @@ class EmbeddedStore:
         self._failures = 0
         self._attempts = 0
         self._recovered_before_this_attempt = False
+        self._gave_up = False  # the disk, as one that can only be read
         self.ending = 0  # of the last server, as `subprocess` numbers it
 
     @property
@@ -174,7 +178,8 @@ class EmbeddedStore:
         deadline = time.monotonic() + timeout_seconds
         while not self.poll().running:
             if self._state.cause in {"store_missing", "store_folder_unusable"} or time.monotonic() > deadline:
-                raise StoreBroken(self._state.cause or "store_down", self._state.detail or "the store does not answer")
+                told = self._state.detail or "the store does not answer"
+                raise StoreBroken(self._state.cause or "store_down", told, by_disk=self._gave_up)
             time.sleep(0.005)
 
     def poll(self) -> StoreState:
@@ -217,6 +222,7 @@ class EmbeddedStore:
                 return
             lock = take_lock(self._directory / "lock")
         except OSError as error:
+            self._gave_up = error.errno in _GIVEN_UP
             self._wait("store_folder_unusable", f"the folder of the store cannot be used: {error.strerror or error}")
             return
         if lock is None:
@@ -231,6 +237,7 @@ class EmbeddedStore:
         except StoreMissing as error:
             self._wait("store_missing", str(error))
         except OSError as error:
+            self._gave_up = error.errno in _GIVEN_UP
             self._wait(*exit_cause(error, self._directory))
         finally:
             os.close(lock)
@@ -242,7 +249,8 @@ class EmbeddedStore:
             self._recover()
         if self._log.exists() and self._log.stat().st_size > LOG_BYTES:
             self._log.replace(self._log.with_suffix(".log.1"))
-        self._log_start = self._log.stat().st_size if self._log.exists() else 0
+        with append_to(self._log) as log:  # what the server could not open it would say nowhere
+            self._log_start = log.tell()
         self.socket.unlink(missing_ok=True)  # we hold the lock: whoever listened there is gone
         self._process = spawn(program, server_options(self.data, self._memory_bytes), lock)
         self._attempts += 1

@@ -10,6 +10,25 @@ FAILING = "tests/reliability/test_failing_disks.py"
 PUBLISHED = "experiments/catalog/publisher.py"
 
 DISKS: Mapping[str, Mutation] = {
+    "silent_on_a_disk_that_gave_up": Mutation(
+        "where the disk takes no socket nobody is heard",
+        ("tests/app/control/test_lines.py::test_a_service_whose_disk_takes_no_socket_is_found_elsewhere",),
+        (Edit("app/control/orders.py", "for place in (path, elsewhere(path))", "for place in (path,)"),),
+    ),
+    "gave_up_for_good": Mutation(
+        "a disk that gave up is taken for a folder that is set up wrongly, so that the service does not start",
+        (
+            "tests/events/store/test_embedded.py::"
+            "test_a_disk_that_gave_up_is_told_apart_and_the_store_starts_once_it_is_mended",
+        ),
+        (
+            Edit(
+                "events/store/embedded.py",
+                "_GIVEN_UP: Final = frozenset({errno.EROFS, errno.EIO})",
+                "_GIVEN_UP: Final = frozenset[int]()",
+            ),
+        ),
+    ),
     "kept_before_it_holds": Mutation(
         "a pause is written before it holds, so that a full disk keeps it from everybody",
         (f"{FAILING}::test_the_supervisor_names_it_and_goes_on",),

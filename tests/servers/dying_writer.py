@@ -13,12 +13,14 @@ from typing import Any
 def serve() -> None:
     """The command, with this writer in place of the product's."""
     from app.cli.main import main
-    from app.processes import supervised, supervisor
+    from app.processes import supervised
+
+    made = supervised.Role
 
     def role(name: str, *rest: Any, **named: Any) -> supervised.Role:
-        return supervised.Role(name, *rest, **named, **({"module": __spec__.name} if name == "writer" else {}))
+        return made(name, *rest, **named, **({"module": __spec__.name} if name == "writer" else {}))
 
-    supervisor.Role = role
+    supervised.Role = role
     main()
 
 

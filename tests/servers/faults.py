@@ -21,6 +21,7 @@ from events.store.process import socket_path
 
 REPOSITORY = Path(__file__).parents[2]
 STALL_SECONDS = 3.0
+ASSIGNED = "free-shipping-banner"  # the experiment that is asked for
 _numbers = count()
 Answer = TypeVar("Answer")
 
@@ -29,6 +30,12 @@ def pid_of(service: Service, role: str) -> int:
     """The process of a role; waits for one that is on its way back."""
     found = until(lambda: service.processes().get(role), f"there is a {role}", tell=service.told)
     return found[0].pid
+
+
+def beats(service: Service, role: str) -> bool:
+    """Whether a process of the role has come so far that it gives signs of life."""
+    with service.client(timeout=HUNG_SECONDS) as client:
+        return f'resonate_heartbeat_age_seconds{{role="{role}"}}' in client.get("/metrics").text
 
 
 def kill(service: Service, role: str) -> None:
@@ -136,7 +143,12 @@ def track(client: httpx.Client, message_id: str, visitor: str = "probe") -> http
 def assign(client: httpx.Client, visitor: str) -> httpx.Response:
     """Evaluates without exposing."""
     context = {"targetingKey": visitor, "resonate.expose": False}
-    return client.post("/ofrep/v1/evaluate/flags/free-shipping-banner", json={"context": context})
+    return client.post(f"/ofrep/v1/evaluate/flags/{ASSIGNED}", json={"context": context})
+
+
+def personalize(client: httpx.Client, visitor: str) -> httpx.Response:
+    """Assigns and exposes."""
+    return client.post("/v1/personalize", json={"visitor_id": visitor, "experiments": [ASSIGNED]})
 
 
 def recommend(client: httpx.Client, visitor: str) -> httpx.Response:

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -41,8 +42,10 @@ class Service:
         self.log = data.with_name(data.name + ".log")
         self.variables = dict(variables)
         self.entry = entry
+        self.limits: Mapping[int, tuple[int, int]] = {}  # of what it may use, as `resource` names them
         self.process: subprocess.Popen[bytes] | None = None
         self.port = 0
+        self.unpublished = False  # no disk takes the file that says where it listens: as before, then
 
     @property
     def url(self) -> str:
@@ -68,8 +71,13 @@ class Service:
                 cwd=Path(__file__).parents[2],
                 stdout=log,
                 stderr=log,
+                preexec_fn=self._limit if self.limits else None,
             )
         return self.process
+
+    def _limit(self) -> None:
+        for what, soft_and_hard in self.limits.items():
+            resource.setrlimit(what, soft_and_hard)
 
     def environment(self) -> dict[str, str]:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("RESONATE_")}
@@ -94,7 +102,8 @@ class Service:
         if self.process.poll() is not None:
             raise AssertionError(f"resonate serve ended with {self.process.returncode}{self.told()}")
         with contextlib.suppress(OSError, ValueError, httpx.HTTPError):
-            self.port = self._published_port()
+            if not self.unpublished:
+                self.port = self._published_port()
             return httpx.get(f"{self.url}/readyz", timeout=1).status_code == 200
         return False
 
@@ -182,7 +191,7 @@ def contradicts_nothing(response: httpx.Response) -> None:
 
 
 def _role(command: list[str]) -> str:
-    for module in ("app.processes.entry", "servers.dying_writer"):
+    for module in ("app.processes.entry", "servers.dying_writer", "servers.moving_clock"):
         if module in command:
             return command[command.index(module) + 1]
     return "store" if any("valkey" in part or "redis-server" in part for part in command[:1]) else "other"

@@ -50,13 +50,17 @@ class StoreServer:
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> "StoreServer":
+        self.launch()
+        until(lambda: answers_ping(self.port) or self.process.poll() is not None, "the store answers")
+        return self
+
+    def launch(self) -> None:
+        """Start without waiting."""
         self.folder.mkdir(parents=True, exist_ok=True)
         words = [str(store_binary()), "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)]
         self.process = subprocess.Popen(
             [*words, "--logfile", "server.log", *self.options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        until(lambda: answers_ping(self.port) or self.process.poll() is not None, "the store answers")
-        return self
 
     def kill(self) -> None:
         self.process.kill()

@@ -1,12 +1,15 @@
 """The lines between a supervisor and its processes: told at once, the newest alone, and nobody holds anybody up."""
 
 import asyncio
+import errno
+import os
 import selectors
 import socket
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -16,7 +19,9 @@ from app.control.line import Line, LineSilent
 from app.control.orders import OrderAsked, OrderDone, OrderRefused, asked_of_service, carried_out
 from app.control.switchboard import MOST_COMMANDS, Switchboard
 from app.keys.audit import Actor, Audit, AuditLine, Wanted, line_of
+from app.serving.sockets import forget_unix, listen_unix
 from experiments.catalog.overrides import ExperimentStopped, Order, Override, OverrideRefused, Telling
+from kit.private import elsewhere
 
 TOPICS = ("state", "catalogue")
 DONE = OrderDone("paused", datetime(2026, 11, 29, tzinfo=UTC))
@@ -223,21 +228,44 @@ def test_a_command_that_is_hung_up_on_is_told_that_nobody_knows(exchange: Exchan
             asyncio.run(ask())
 
 
+async def asked(exchange: Exchange, path: Path) -> OrderDone | None:
+    """What a command hears that asks at `path`, while the supervisor's loop turns."""
+    supervising = asyncio.create_task(turning(exchange))
+    done = await asyncio.to_thread(asked_of_service, path, OrderAsked("banner", "pause", line()))
+    supervising.cancel()
+    return done
+
+
 def test_a_command_asks_the_service_that_listens_and_else_nobody(exchange: Exchange, tmp_path: Path) -> None:
     path = tmp_path / "run" / "orders.sock"
-    asked = OrderAsked("banner", "pause", line())
-    assert asked_of_service(path, asked) is None
+    assert asked_of_service(path, OrderAsked("banner", "pause", line())) is None
     assert exchange.board.listen(path)
-
-    async def ask() -> OrderDone | None:
-        supervising = asyncio.create_task(turning(exchange))
-        done = await asyncio.to_thread(asked_of_service, path, asked)
-        supervising.cancel()
-        return done
-
-    assert asyncio.run(ask()) == DONE
+    assert asyncio.run(asked(exchange, path)) == DONE
     exchange.board.close()
-    assert asked_of_service(path, asked) is None  # the socket of a service that is gone
+    assert asked_of_service(path, OrderAsked("banner", "pause", line())) is None  # the socket of a service that is gone
+
+
+def test_a_service_whose_disk_takes_no_socket_is_found_elsewhere(
+    exchange: Exchange, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "run" / "orders.sock"
+    listen_unix(path).close()  # what an earlier service left there, and nobody can take away
+
+    class ReadOnly(socket.socket):
+        def bind(self, address: Any, /) -> None:
+            if address == str(path):
+                raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+            super().bind(address)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("app.serving.sockets.socket.socket", ReadOnly)
+        assert exchange.board.listen(path)
+    assert asyncio.run(asked(exchange, path)) == DONE
+    assert elsewhere(path).stat().st_mode & 0o077 == 0
+    exchange.board.close()
+    forget_unix(path)
+    assert not elsewhere(path).exists()
+    elsewhere(path).parent.rmdir()
 
 
 class Keeper:

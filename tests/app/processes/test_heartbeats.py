@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from servers.one_worker import OneWorker
 from servers.patience import stall, until
 
-from app.processes.heartbeats import IMPORT_SECONDS, LOOP_ENDINGS, LOOP_SECONDS, STALLED_SECONDS, Watch
+from app.processes.heartbeats import CALM_SECONDS, IMPORT_SECONDS, LOOP_ENDINGS, LOOP_SECONDS, STALLED_SECONDS, Watch
 from app.runtime.board import BEAT_SECONDS, Board, Desk
 
 HUNG_SECONDS = 8.0
@@ -148,7 +148,11 @@ def test_five_endings_in_a_minute_are_a_loop_until_it_is_quiet() -> None:
         world.workers[ending % 2].desk.started(300 + ending, again=True)
         world.live(1.0)
     assert world.causes == ["crash_loop: worker"]
-    world.live(LOOP_SECONDS + 1)
+    world.live(CALM_SECONDS - 2)
+    assert world.causes == ["crash_loop: worker"]
+    world.live(2.0)
+    assert world.causes == []
+    world.live(LOOP_SECONDS)
     assert world.causes == []
 
 

@@ -1,5 +1,6 @@
 """The embedded store starts, is adopted, restarts, dies with its parent, and is never silently empty."""
 
+import errno
 import os
 import signal
 import subprocess
@@ -145,11 +146,27 @@ def test_without_a_program_the_error_says_what_to_install(tmp_path: Path, monkey
     assert caught.value.cause == "store_missing"
 
 
+def test_a_disk_that_gave_up_is_told_apart_and_the_store_starts_once_it_is_mended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(path: Path) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), str(path))
+
+    store = EmbeddedStore(tmp_path)
+    with monkeypatch.context() as patched:
+        patched.setattr("events.store.embedded.append_to", refused)
+        with pytest.raises(StoreBroken) as caught:
+            store.start()
+    assert (caught.value.cause, caught.value.by_disk) == ("store_folder_unusable", True)
+    polled_until(store, running=True)
+    store.stop()
+
+
 def test_a_folder_that_cannot_be_used_is_named(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file where the folder belongs")
     with pytest.raises(StoreBroken) as caught:
         EmbeddedStore(tmp_path).start()
-    assert caught.value.cause == "store_folder_unusable"
+    assert (caught.value.cause, caught.value.by_disk) == ("store_folder_unusable", False)
 
 
 def test_a_program_that_keeps_failing_is_restarted_with_growing_pauses(

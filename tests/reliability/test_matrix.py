@@ -1,0 +1,249 @@
+"""Every fault at every moment: the service goes on assigning and obeying, names what is wrong, and loses nothing.
+
+A run draws some of the cells anew; `make prove` runs them all, and writes what each was like into `build/matrix.csv`.
+"""
+
+import contextlib
+import csv
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from oracles.every_route import route_calls
+from oracles.witness import Witness
+from servers.ailing import FAULTS
+from servers.faults import REPOSITORY, beats
+from servers.patience import HUNG_SECONDS, until
+from servers.service import PUBLISHABLE_KEY, Service, write_definitions
+from servers.stage import Fault, Stage
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("faults")]
+
+SIMPLE = "key: {key}\nstatus: {status}\nvariants: [control, changed]\ngoal: purchase_rate\n"
+ORDERED = {way: f"paused-by-{way}" for way in ("api", "cli", "file")}
+KEYS = ("free-shipping-banner", "steered", *ORDERED.values())
+FILES = {f"{key}.yaml": SIMPLE.format(key=key, status="running") for key in KEYS}
+REPORT = REPOSITORY / "build" / "matrix.csv"
+ROUNDS = 60
+HANGS = "analysis_timeout"  # said after a minute, where what is wrong is known long before
+STREAMED = {"streamFlagChanges", "streamGrowthBookFeatures"}
+
+Moment = Callable[[Fault, Stage, Witness], dict[str, float]]
+
+
+def warm(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float]:
+    """Nothing more happens than the fault."""
+    del fault, stage
+    witness.rounds(ROUNDS)
+    return {}
+
+
+def worker_restarted(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float]:
+    """A worker is killed meanwhile, and its successor is sound from its first answer on."""
+    del fault
+    victim = stage.service.processes()["worker"][0]
+    witness.gone.set()  # what the killed worker held gets no answer
+    victim.kill()
+    began = time.monotonic()
+    until(
+        lambda: len(_workers(stage.service) - {victim.pid}) >= 2, "there are two workers again", tell=stage.service.told
+    )
+    seconds = time.monotonic() - began
+    until(lambda: "no answer" not in witness.degraded(), "the service answers", tell=stage.service.told)
+    witness.gone.clear()
+    witness.rounds(ROUNDS)
+    return {"worker_back": seconds}
+
+
+def _workers(service: Service) -> set[int]:
+    return {process.pid for process in service.processes().get("worker", [])}
+
+
+def service_restarted(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float]:
+    """The service is stopped and started meanwhile."""
+    del fault
+    witness.gone.set()
+    assert stage.service.stop() == 0, stage.service.told()
+    stage.service.unpublished = True  # a broken disk may not take it, and whoever listened before is gone
+    began = time.monotonic()
+    stage.service.start()
+    stage.service.unpublished = False
+    seconds = time.monotonic() - began
+    witness.gone.clear()
+    witness.rounds(ROUNDS)
+    return {"ready_again": seconds}
+
+
+def every_route(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float]:
+    """Each route is called for the first time during the fault."""
+    del fault
+    with stage.service.client(timeout=HUNG_SECONDS, event_hooks={}) as client:
+        document = client.get("/openapi.json").json()
+        calls = [
+            call for call in route_calls(document, {"free-shipping-banner": "steered"}) if call.name not in STREAMED
+        ]
+        assert calls[75:], "most operations have no example"
+        answers: dict[str, tuple[int, str | None, str]] = {}
+        for call in calls:
+            answer = _sent(client, call)
+            answers[call.name] = answer.status_code, answer.headers.get("retry-after"), answer.text[:400]
+    broken = {name: told for name, told in answers.items() if told[0] >= 500 and not (told[0] == 503 and told[1])}
+    assert broken == {}, stage.service.told()
+    hung = {name: told for name, told in answers.items() if HANGS in told[2]}
+    assert hung == {}, stage.service.told()
+    witness.rounds(ROUNDS)
+    return {"routes": float(len(answers))}
+
+
+def _sent(client: httpx.Client, call: Any) -> httpx.Response:
+    """The answer; a connection that the service closed meanwhile, as it may, is made again once."""
+    with contextlib.suppress(httpx.HTTPError):
+        return call.send(client, PUBLISHABLE_KEY)
+    try:
+        return call.send(client, PUBLISHABLE_KEY)
+    except httpx.HTTPError as error:
+        raise AssertionError(f"{call.name} got no answer: {error}") from error
+
+
+def pauses_ordered(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float]:
+    """Three experiments are paused: over the API, by the command line, and by their files where they can be written."""
+    ways = [_pause_by_api, _pause_by_cli] + ([_pause_by_file] if fault.files else [])
+    took: dict[str, float] = {}
+    for way in ways:
+        began = time.monotonic()
+        key = way(stage, keeps=fault.keeps)
+        with stage.service.client(timeout=HUNG_SECONDS) as client:
+            until(lambda key=key: _obeyed(client, key), f"{key} is paused for every worker", tell=stage.service.told)
+        took[key] = time.monotonic() - began
+    witness.rounds(ROUNDS)
+    return took
+
+
+def _pause_by_api(stage: Stage, *, keeps: bool) -> str:
+    with stage.service.client(timeout=HUNG_SECONDS) as client:
+        answer = client.post(f"/v1/experiments/{ORDERED['api']}/pause")
+    assert answer.status_code == 202, answer.text
+    assert keeps or answer.json()["kept"] is False
+    return ORDERED["api"]
+
+
+def _pause_by_cli(stage: Stage, *, keeps: bool) -> str:
+    words = [sys.executable, "-P", "-m", "app.cli.main", "pause", ORDERED["cli"]]
+    done = subprocess.run(
+        words,
+        env=stage.service.environment(),
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=HUNG_SECONDS,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Traceback" not in done.stderr
+    assert keeps or "a restart may forget it" in done.stderr
+    return ORDERED["cli"]
+
+
+def _pause_by_file(stage: Stage, *, keeps: bool) -> str:
+    del keeps  # the folder of definitions is another disk's
+    key = ORDERED["file"]
+    (stage.service.definitions / f"{key}.yaml").write_text(SIMPLE.format(key=key, status="paused"))
+    return key
+
+
+def _obeyed(client: httpx.Client, key: str) -> bool:
+    """Whether a score of visitors, asked over new connections, all see control."""
+    with httpx.Client(base_url=client.base_url, headers=client.headers, timeout=HUNG_SECONDS) as fresh:
+        for number in range(20):
+            context = {"targetingKey": f"v-{number}", "resonate.expose": False}
+            try:
+                answer = fresh.post(f"/ofrep/v1/evaluate/flags/{key}", json={"context": context})
+            except httpx.HTTPError:
+                return False
+            if answer.status_code != 200 or answer.json().get("variant") not in (None, "control"):
+                return False
+    return True
+
+
+MOMENTS: Mapping[str, Moment] = {
+    "a warm worker": warm,
+    "a worker restarted": worker_restarted,
+    "the service restarted": service_restarted,
+    "each route for the first time": every_route,
+    "a pause ordered three ways": pauses_ordered,
+}
+
+
+@pytest.mark.drawn(6)
+@pytest.mark.parametrize("moment", MOMENTS, ids=str)
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_fault_at_a_moment(fault: Fault, moment: str, tmp_path: Path) -> None:
+    service = Service(tmp_path / "data", write_definitions(tmp_path / "definitions", FILES), {"RESONATE_WORKERS": "2"})
+    stage = Stage(service, tmp_path)
+    with fault.staged(stage), contextlib.closing(_Ended(service)):
+        service.start()
+        witness = Witness(service)
+        with witness.watching():
+            witness.rounds(ROUNDS)
+            until(lambda: beats(service, "writer"), "the writer works", tell=service.told)
+            began = time.monotonic()
+            with fault.broken(stage):
+                took = MOMENTS[moment](fault, stage, witness)
+                named = witness.seconds_until_named(fault.causes, began) if fault.causes else 0.0
+                witness.gone.set() if not fault.heals else None
+            witness.gone.clear()
+            gone = witness.seconds_until_gone(fault.causes)
+            witness.rounds(ROUNDS)
+        witness.hold(drops=fault.drops, alone=MOMENTS[moment] is not every_route)  # whose examples are events
+        _paused_stay_paused(service, moment, fault)
+        report(fault, moment, witness, {"named": named, "gone": gone, **took})
+        assert service.stop() == 0
+
+
+def _paused_stay_paused(service: Service, moment: str, fault: Fault) -> None:
+    """What was paused during the fault still is, after it and after a restart."""
+    ordered = (
+        [key for way, key in ORDERED.items() if (fault.files if way == "file" else fault.keeps)]
+        if MOMENTS[moment] is pauses_ordered
+        else []
+    )
+    service.stop()
+    service.start()
+    with service.client(timeout=HUNG_SECONDS) as client:
+        assert [key for key in ordered if not _obeyed(client, key)] == []
+        assert client.get("/readyz").status_code == 200
+
+
+class _Ended:
+    """Ends a service, however its test goes."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+
+    def close(self) -> None:
+        self._service.end()
+
+
+def report(fault: Fault, moment: str, witness: Witness, took: dict[str, float]) -> None:
+    """Prints and keeps what a cell was like."""
+    refused = sum(each.status == 503 for each in witness.seen)
+    row = {
+        "fault": fault.name,
+        "moment": moment,
+        "answers": len(witness.seen),
+        "refused": refused,
+        "lost": sum(witness.lost.values()),
+        "acknowledged": len(witness.journal.acknowledged),
+        "named": " ".join(sorted(witness.causes)),
+        "slowest": witness.slowest,
+        "seconds": {name: round(value, 2) for name, value in took.items()},
+    }
+    print(row)
+    REPORT.parent.mkdir(exist_ok=True)
+    with REPORT.open("a", newline="") as file:
+        csv.writer(file).writerow(row.values())
