@@ -28,6 +28,7 @@ SIMPLE = "key: {key}\nstatus: {status}\nvariants: [control, changed]\ngoal: purc
 ORDERED = {way: f"paused-by-{way}" for way in ("api", "cli", "file")}
 KEYS = ("free-shipping-banner", "steered", *ORDERED.values())
 FILES = {f"{key}.yaml": SIMPLE.format(key=key, status="running") for key in KEYS}
+USUAL = {"RESONATE_WORKERS": "2", "RESONATE_HUNG_SECONDS": "8"}
 REPORT = REPOSITORY / "build" / "matrix.csv"
 ROUNDS = 60
 HANGS = "analysis_timeout"  # said after a minute, where what is wrong is known long before
@@ -183,7 +184,7 @@ MOMENTS: Mapping[str, Moment] = {
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_fault_at_a_moment(fault: Fault, moment: str, tmp_path: Path) -> None:
-    service = Service(tmp_path / "data", write_definitions(tmp_path / "definitions", FILES), {"RESONATE_WORKERS": "2"})
+    service = Service(tmp_path / "data", write_definitions(tmp_path / "definitions", FILES), USUAL)
     stage = Stage(service, tmp_path)
     with fault.staged(stage), contextlib.closing(_Ended(service)):
         service.start()
