@@ -235,8 +235,9 @@ def _order(key: str, action: Action, reason: str | None, as_json: bool, variant:
     line = line_of(Actor.at_the_command_line(), action, key, reason=checked_reason(reason))
     asked = OrderAsked(key, action, line, variant)
     try:
-        answer = asked_of_service(directory.orders_socket, asked)
+        answer, where = asked_of_service(directory.orders_socket, asked), "in the running service"
         if answer is None:
+            where = "from the next start on: no service runs on this data directory"
             answer = written_order(data, CatalogReader(data).catalog, Audit(data), asked)
     except NoCatalog:
         raise Refused(NO_SERVICE.format(data)) from None
@@ -249,7 +250,6 @@ def _order(key: str, action: Action, reason: str | None, as_json: bool, variant:
     if not answer.kept:
         complain(f"warning: {key} is {answer.status} now, and {data} cannot be written: a restart may forget it")
     if as_json:
-        kept = {"kept": answer.kept}
-        say_json({"experiment": key, "status": answer.status, "ordered_at": answer.ordered_at, **kept})
+        say_json({"experiment": key, "status": answer.status, "ordered_at": answer.ordered_at, "kept": answer.kept})
     else:
-        say(f"{key} is {answer.status}: a running service follows within 2 s")
+        say(f"{key} is {answer.status} {where}")

@@ -105,7 +105,7 @@ def test_without_ballast_an_order_holds_and_says_that_a_restart_may_forget_it_un
         assert state(client, "by-api") != "enrolling"
         assert {"catalogue_not_kept", "disk_low"} <= codes(cramped)
     said = command(cramped, "pause", "by-command")
-    assert said.returncode == 0
+    assert (said.returncode, said.stdout) == (0, "by-command is paused in the running service\n")
     assert "a restart may forget it" in said.stderr
     assert "Traceback" not in said.stderr
     (cramped.data / "more").unlink()

@@ -23,9 +23,9 @@ from experiments.catalog.publisher import CatalogKeeper
 DOCUMENT = Path(__file__).parents[3] / "docs" / "backup.md"
 
 
-def drill() -> str:
-    """The lines of the drill, as they stand there."""
-    found = re.search(r"^## The drill\n.*?^```sh\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
+def lines_of(heading: str) -> str:
+    """The first lines for a shell below a heading, as they stand there."""
+    found = re.search(rf"^## {heading}\n.*?^```sh\n(.*?)^```", DOCUMENT.read_text(), re.MULTILINE | re.DOTALL)
     assert found is not None
     return found[1]
 
@@ -48,15 +48,32 @@ def place(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_drill_says_how_many_events_came_back(place: Path) -> None:
-    lines = re.sub(r"/(backups|drill|elsewhere)\b", rf"{place}/\1", drill())
+def run(place: Path, lines: str) -> subprocess.CompletedProcess[str]:
+    """What these lines come to in `place`, where nothing is set and the folders of the document are."""
     here = Path(sys.executable).parent
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RESONATE_")}
     environment["PATH"] = f"{here}:{environment['PATH']}"
-    done = subprocess.run(
-        ["sh", "-e", "-c", lines], env=environment, cwd=place, capture_output=True, text=True, timeout=VAIN_SECONDS,
-        check=False,
+    return subprocess.run(
+        ["sh", "-e", "-c", re.sub(r"(?<=[ \"=])/(backups|drill|elsewhere|etc)\b", rf"{place}/\1", lines)],
+        env=environment, cwd=place, capture_output=True, text=True, timeout=VAIN_SECONDS, check=False,
     )  # fmt: skip
+
+
+def test_the_drill_says_how_many_events_came_back(place: Path) -> None:
+    done = run(place, lines_of("The drill"))
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines()[-1].strip() == "2"
     assert "1 ids were erased since" in done.stdout
+
+
+def test_the_line_for_cron_makes_the_backup_of_the_day(place: Path) -> None:
+    """Its file of variables is the one that systemd and containers read too, so nothing in it is exported."""
+    (place / "backups" / "2026-11-29").rename(place / "elsewhere" / "2026-11-29")
+    (place / "data").rename(place / "elsewhere" / "data")  # where nobody looks who is not told
+    (place / "etc").mkdir()
+    (place / "etc" / "resonate.env").write_text(f"RESONATE_DATA={place}/elsewhere/data\n")
+    command = lines_of("Nightly").split(None, 5)[5].replace(r"\%", "%")  # as cron hands it to the shell
+    done = run(place, command)
+    assert done.returncode == 0, done.stderr
+    (made,) = (place / "backups").glob("*/manifest.json")
+    assert datetime.strptime(made.parent.name, "%Y-%m-%d").replace(tzinfo=UTC) <= datetime.now(UTC)
