@@ -72,7 +72,7 @@ class Witness:
             stop.set()
             for thread in threads:
                 thread.join()
-        assert failures == []
+        assert failures == [], str(failures)
 
     def rounds(self, count: int) -> None:
         """Until so many more assignments were answered."""
@@ -102,7 +102,7 @@ class Witness:
                 told = client.get("/readyz").json()
         except (httpx.HTTPError, ValueError):
             return ["no answer"]
-        return [each.partition(":")[0] for each in told.get("degraded", [told["status"]])]
+        return [str(each).partition(":")[0] for each in told.get("degraded", [told["status"]])]
 
     def _told(self) -> str:
         return f"; named were {sorted(self.causes)}, now {self.named}{self.service.told()}"

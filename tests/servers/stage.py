@@ -34,6 +34,7 @@ class Fault:
     `drops`: connections may break, because processes that answer end by it. `files`: the folder of definitions can be
     written meanwhile. `heals`: False where an operator must start the service again once the cause is gone.
     `keeps`: False where orders cannot be kept, and are said not to be; no ballast helps a disk that can only be read.
+    `once`: a restart of the service ends it, so that nothing need be named after that.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Fault:
     files: bool = True
     heals: bool = True
     keeps: bool = True
+    once: bool = False
 
     def __str__(self) -> str:
         return self.name
