@@ -114,9 +114,9 @@ def test_a_desk_that_is_not_there_is_named() -> None:
 
 def test_what_the_supervisor_says_of_a_process_is_read_by_all() -> None:
     desk = Board.make(1).desk("writer")
-    desk.started(17)
+    desk.started(17, again=False)
     desk.ended(-9)
-    desk.started(18)
+    desk.started(18, again=True)
     desk.was_silent(4.0)
     desk.gauge("open_descriptors", 12)
     read = desk.board.desk("writer")
