@@ -141,7 +141,8 @@ async def test_ten_times_its_memory_of_orders_and_the_store_takes_no_more(
         used.append(int((await connection.client.info("memory"))["used_memory"]))
     full = used[batches // 5 :]  # twice its memory was told by then
     assert max(full) <= SMALLEST
-    assert max(full) - min(full) < 0.05 * SMALLEST
+    later = full[len(full) // 2 :]  # what is freed at once may be much, so the most of each half says whether it grows
+    assert max(later) - max(full[: len(full) // 2]) < 0.01 * SMALLEST
     assert await evicted(connection.client) > 0
 
 
