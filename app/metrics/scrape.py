@@ -113,10 +113,10 @@ def machine(telemetry: Telemetry, data: Path) -> Samples:
 
 
 def fullest_disk(data: Path) -> Disk:
-    """That with the least share free of those that the data directory, its store and its log are on."""
+    """That with the least share free of those that the data directory and its folders are on."""
     directory = DataDirectory(data)
     found = [Disk(*directory.room())]
-    for folder in (data / "store", data / "log"):
+    for folder in filter(Path.is_dir, data.iterdir()):  # each may be a disk of its own
         with contextlib.suppress(FileNotFoundError):
             found.append(Disk(*DataDirectory(folder).room()))
     return min(found, key=lambda disk: disk.free / disk.size if disk.size else 0.0)

@@ -107,7 +107,7 @@ class CountedQueue(Queue):
 def test_a_sweep_reads_no_further_than_to_the_first_that_is_not_late() -> None:
     async def sweep() -> tuple[int, list[int]]:
         deadlines, late = Deadlines(), list[int]()
-        queue = deadlines._queues[65.0] = CountedQueue()  # pyright: ignore[reportPrivateUsage]
+        queue = deadlines._queues[65.0, "idle"] = CountedQueue()  # pyright: ignore[reportPrivateUsage]
         now = asyncio.get_running_loop().time()
         for number in range(3_000):
             queue[lambda number=number: late.append(number)] = now - 100 if number < 2 else now
