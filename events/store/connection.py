@@ -100,6 +100,7 @@ class Connection:
         self._prepared: Preparation | None = None
         self._unprepared_cause: StoreCause = "store_down"
         self._same_store = True  # as was prepared, for all that is known
+        self._has_nodes = isinstance(client, RedisCluster)  # of which one that is away says nothing of the others
         self._refused = ""
         self._held: set[HeldConnection] = set()
         self._told: set[type[BaseException]] = set()
@@ -204,7 +205,7 @@ class Connection:
                 try:
                     return await send(*words)
                 except (ConnectionLost, MovedError) as error:  # a kept connection to a server that was restarted since
-                    self._same_store = self._same_store and isinstance(error, MovedError)
+                    self._same_store = self._same_store and (isinstance(error, MovedError) or self._has_nodes)
                     await self._look_for_nodes(self.client)
                     await self.prepare()
                 except ResponseError as error:
@@ -297,7 +298,7 @@ class Connection:
         if isinstance(error, StoreUnavailable):
             return error
         cause = cause_of(error)
-        self._same_store = self._same_store and not is_out_of_reach(cause)
+        self._same_store = self._same_store and (self._has_nodes or not is_out_of_reach(cause))
         if self._data is not None and cause in {"store_down", "store_loading"}:
             cause = recorded_cause(self._data) or cause
         if cause == UNKNOWN and type(error) not in self._told:
