@@ -29,7 +29,9 @@ def _object(*required: str, **properties: JSON) -> JSON:
 REFERENCE: Final = "#/components/schemas/{name}"
 
 SECURITY: Final[list[dict[str, list[str]]]] = [{"bearer": []}, {"apiKey": []}, {"basic": []}]
-PRINTABLE: Final = r"^[^\u0000-\u0020\u007f-\u00a0\u1680\u2000-\u206f\u3000][^\u0000-\u001f\u007f-\u009f]*$"
+# It begins with a letter or sign that is seen, of the commonest scripts: others are taken too.
+SEEN: Final = r"!-~\u00a1-\u00ac\u00ae-\u02ff\u0391-\u03a1\u0400-\u052f\u05d0-\u05ea\u0621-\u064a\u0905-\u0939"
+PRINTABLE: Final = rf"^[{SEEN}\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fef\uac00-\ud7a3][^\u0000-\u001f\u007f-\u009f]*$"
 # The schemas promise less than is taken (ids: 256 bytes; attributes: any JSON), so that a promise always holds.
 TEXT: Final[JSON] = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": PRINTABLE}
 ATTRIBUTE: Final[JSON] = {

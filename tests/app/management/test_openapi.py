@@ -1,6 +1,7 @@
 """The OpenAPI document describes every route that answers, hot ones included, and nothing else."""
 
 import re
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +14,8 @@ from servers.one_worker import PUBLISHABLE, SECRET, OneWorker
 from app.glossary import entries
 from app.main import cold_routes
 from app.management import documentation
+from app.management.openapi import PRINTABLE
+from kit.values import names_something
 
 FOREIGN = ("GrowthBook", "Segment", "RudderStack")  # whose members their own protocols explain
 UNLISTED = {"/docs", "/docs.css", "/openapi.json", "/llms.txt", "/guides/{name:path}.md"}
@@ -171,3 +174,10 @@ def test_what_anyone_may_ask_for_is_rendered_once(worker: OneWorker, monkeypatch
         again = [client.get(path).content for path in ("/docs", "/openapi.json")]
     assert again == first
     assert all(first)
+
+
+def test_whatever_an_id_may_begin_with_by_the_schema_names_somebody() -> None:
+    """Each letter that there is: what the schema promises is taken."""
+    promised = [letter for letter in map(chr, range(sys.maxunicode + 1)) if re.search(PRINTABLE, letter)]
+    assert len(promised) > 30_000
+    assert [letter for letter in promised if not names_something(letter)] == []
