@@ -1,13 +1,17 @@
 """The file that says in which format a data directory is: read before all else of it, noted by who serves it."""
 
+import logging
 import os
 from pathlib import Path
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from events.format import UNMARKED, Format, Release, this_release
 from kit.files import read_or_none, replace_file
+
+logger = logging.getLogger("resonate.supervisor")
 
 PLACE: Final = "format"
 HELD: Final = ("catalogue", "log", "store")
@@ -52,11 +56,18 @@ def check_format(data: Path, release: Release | None = None, *, writes: bool = F
 def note_format(data: Path, release: Release | None = None) -> None:
     """Note what a release writes into a data directory that it serves, before it writes anything else there.
 
-    The number never falls. Raises FormatRefused, or OSError where it cannot be noted.
+    The number never falls. Raises FormatRefused, or OSError where it cannot be noted: not where it is the number that
+    the data has without it, so that a full disk keeps no service from starting.
     """
     release = release or this_release()
     path = data / PLACE
     found = check_format(data, release, writes=True)
     noted = release.noted(found)
-    if noted != found or not path.exists():
+    if noted == found and path.exists():
+        return
+    try:
         replace_file(path, msgspec.json.encode(noted) + b"\n")
+    except OSError as error:
+        if found is None or replace(noted, written_by=found.written_by) != found:
+            raise
+        logger.warning("%s is noted by the next start: %s", path, error.strerror)

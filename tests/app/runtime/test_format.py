@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from servers.small_disk import fill, small_disk
 
 from app.runtime.format import FormatRefused, check_format, note_format
 from events.format import UNMARKED, Format, Release
@@ -35,6 +36,19 @@ def test_a_newer_release_raises_the_number_and_an_older_one_leaves_it(tmp_path: 
     note_format(tmp_path, Release("0.3.0", 2, 1, 1))
     note_format(tmp_path, OURS)
     assert noted(tmp_path) == {"format": 2, "min_reader": 1, "min_writer": 1, "written_by": "0.3.0"}
+
+
+def test_a_full_disk_keeps_nobody_from_serving_data_of_the_same_number(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "data", 1) as data:
+        (data / "catalogue").mkdir()
+        ballast = fill(data)
+        note_format(data, OURS)
+        assert check_format(data, OURS, writes=True) == UNMARKED
+        with pytest.raises(OSError, match="No space left"):
+            note_format(data, NEXT)  # what it writes none but itself could tell from ours
+        ballast.unlink()
+        note_format(data, OURS)
+        assert noted(data)["format"] == 1
 
 
 def test_who_may_only_read_writes_nothing(tmp_path: Path) -> None:
