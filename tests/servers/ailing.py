@@ -11,6 +11,7 @@ import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
+from io import FileIO
 from pathlib import Path
 
 import httpx
@@ -28,6 +29,7 @@ from servers.stage import Block, Fault, Stage
 from events.store.process import socket_path
 
 PAUSE_SECONDS = 0.5  # between two kills, and two looks at what is to be hung
+TAKEN_SECONDS = 0.05  # between two looks whether a full disk has room again
 IDLE_CONNECTIONS = 600
 FEW_DESCRIPTORS = 256
 JUNK_BYTES = 1 << 20
@@ -53,25 +55,20 @@ def full(place: str, megabytes: int) -> tuple[Block, Block]:
     @contextlib.contextmanager
     def broken(stage: Stage) -> Iterator[None]:
         ballast = fill(folder(stage))
-        stop = threading.Event()
-
-        def keep_full() -> None:  # what is given up, such as a file of the product's own, is taken too
-            with ballast.open("ab", buffering=0) as file:
-                while not stop.wait(0.05):
-                    with contextlib.suppress(OSError):
-                        while file.write(b"x" * 4096):
-                            pass
-
-        keeper = threading.Thread(target=keep_full)
-        keeper.start()
         try:
-            yield
+            with ballast.open("ab", buffering=0) as file, again_and_again(lambda: take_all(file), TAKEN_SECONDS):
+                yield
         finally:
-            stop.set()
-            keeper.join()
             ballast.unlink()
 
     return staged, broken
+
+
+def take_all(file: FileIO) -> None:
+    """What is given up of a full disk, such as a file of the product's own, is taken too."""
+    with contextlib.suppress(OSError):
+        while file.write(b"x" * 4096):
+            pass
 
 
 @contextlib.contextmanager
@@ -122,12 +119,12 @@ def read_only(stage: Stage) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def again_and_again(act: Callable[[], None]) -> Iterator[None]:
-    """Something is done all the while, twice a second."""
+def again_and_again(act: Callable[[], None], pause_seconds: float = PAUSE_SECONDS) -> Iterator[None]:
+    """Something is done all the while, with pauses."""
     stop = threading.Event()
 
     def go_on() -> None:
-        while not stop.wait(PAUSE_SECONDS):
+        while not stop.wait(pause_seconds):
             with contextlib.suppress(psutil.NoSuchProcess, ProcessLookupError, httpx.HTTPError):
                 act()
 
