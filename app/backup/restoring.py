@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.backup.manifest import DATA, JOURNAL, REST, BackupManifest, BackupUnusable, Progress, read_backup, sync_tree
-from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
+from app.runtime.data_directory import RESTORED, DataDirectory, DirectoryInUse, DirectoryUnusable
 from events.log.copying import make_digests
 from events.log.verify import LogReport, verify_log
 from events.privacy.journal import Erasure, ErasureJournal, JournalUnusable, erase_again
@@ -61,7 +61,7 @@ def restore_backup(source: Path, data: Path, journals: Sequence[Path], progress:
         raise RestoreRefused(str(error)) from None
     is_new = not data.exists()
     lock = _claimed(data)
-    draft = temporary_path(data / "restored")
+    draft = temporary_path(data / RESTORED)
     try:
         draft.mkdir(mode=0o700)
         events, again = _written(source, manifest, draft, (erasures, progress))

@@ -67,6 +67,7 @@ def serve(  # noqa: PLR0913 (one parameter per option of the command)
     directory = DataDirectory(settings.data.absolute())
     try:
         connections, streams = connection_limits(settings.max_connections, settings.max_streams)
+        directory.refuse_pieces()
         directory.make(group_reads=settings.data_group)
         directory.claim()
         note_format(directory.root)

@@ -12,6 +12,7 @@ from worlds.event_log import received, write_log
 from app.backup.making import make_backup
 from app.backup.manifest import MANIFEST, BackupUnusable, check_backup, read_backup
 from app.backup.restoring import RestoreRefused, restore_backup
+from app.runtime.data_directory import DataDirectory, DirectoryUnusable
 from app.runtime.settings import Settings, load_settings
 
 
@@ -91,3 +92,30 @@ def test_what_a_disk_keeps_for_itself_and_what_is_no_file_are_left_out(settings:
     names = read_backup(tmp_path / "backup").files
     assert "data/models/notes" in names
     assert not any("lost+found" in name or "pipe" in name for name in names)
+
+
+def test_a_part_of_a_backup_is_no_data_directory(settings: Settings, tmp_path: Path) -> None:
+    make_backup(settings, tmp_path / "backup")
+    with pytest.raises(DirectoryUnusable, match="it is a part of the backup"):
+        DataDirectory(tmp_path / "backup" / "data").refuse_pieces()
+    DataDirectory(settings.data).refuse_pieces()
+
+
+def test_a_restore_that_was_killed_while_it_put_things_into_place_is_no_data_directory(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup, restored = tmp_path / "backup", tmp_path / "restored"
+    make_backup(settings, backup)
+
+    def killed(*_: object) -> None:
+        raise SystemExit  # and nothing else of it runs
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", killed)
+        patched.setattr("shutil.rmtree", lambda *_, **__: None)
+        with pytest.raises(SystemExit):
+            restore_backup(backup, restored, [], untold)
+    with pytest.raises(DirectoryUnusable, match="empty it and restore again"):
+        DataDirectory(restored).refuse_pieces()
+    restore_backup(backup, restored, [], untold)
+    DataDirectory(restored).refuse_pieces()
