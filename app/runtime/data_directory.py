@@ -143,8 +143,8 @@ class DataDirectory:
         """Raises DirectoryUnusable for what is none: a part of a backup, or of a restore that was broken off."""
         if any(self.root.glob(f"{TEMPORARY_PREFIX}*-{RESTORED}")):
             raise DirectoryUnusable(
-                f"data directory {self.root}: it holds a part of what is restored there; where no restore runs any more it"
-                " was broken off: empty it and restore again, or name another directory in RESONATE_DATA"
+                f"data directory {self.root}: it holds a part of what is restored there; where no restore runs any more"
+                " it was broken off: empty it and restore again, or name another directory in RESONATE_DATA"
             )
         backup = self.root.parent
         with contextlib.suppress(OSError, ValueError):
