@@ -82,7 +82,10 @@ def restore(
             " the journal, by RESONATE_ERASURE_JOURNAL or --erasures FILE, or erase them again"
         )
     if not restored.with_keys:
-        complain("it holds no keys: set the former ones, or the next start makes new ones")
+        complain(
+            "it holds neither keys.json nor secrets: put the former ones there, or the next start makes keys, where"
+            " no setting names any, and visitor ids and links that were signed before are not known any more"
+        )
     if not restored.log.is_sound:
         raise typer.Exit(1)
 
