@@ -128,9 +128,11 @@ def root(storage: Storage, image: str) -> Path:
 def contained(root: Path, folder: Path, command: Sequence[str]) -> Iterator[subprocess.Popen[bytes]]:
     """A command as the first process of a container, as nobody; it ends with the block."""
     for kind, files in (("definitions", FILES), ("secrets", KEYS)):
-        (folder / kind).mkdir(mode=0o755)
+        (folder / kind).mkdir()
+        (folder / kind).chmod(0o755)
         for name, text in files.items():
             (folder / kind / name).write_text(text)
+            (folder / kind / name).chmod(0o644)  # whatever the umask of who runs this
     namespaces = ["unshare", "--mount", "--pid", "--fork", "sh", "-euc", CONTAINER, "sh"]
     process = subprocess.Popen([*namespaces, root, folder / "definitions", folder / "secrets", *command])
     with process, ended_when_hung(process, 4 * HUNG_SECONDS):

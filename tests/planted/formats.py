@@ -39,10 +39,8 @@ FORMATS: Mapping[str, Mutation] = {
         "a store that takes the place of another is taken for it",
         ("tests/app/processes/test_formats.py",),
         (
-            Edit("events/store/connection.py", "and not is_out_of_reach(cause)", 'and cause != ""'),
-            Edit(
-                "events/store/connection.py", "self._same_store and isinstance(error, MovedError)", "self._same_store"
-            ),
+            Edit("events/store/connection.py", "not is_out_of_reach(cause)", 'cause != ""'),
+            Edit("events/store/connection.py", "(isinstance(error, MovedError) or self._has_nodes)", "True"),
         ),
     ),
     "obeyed_copy": Mutation(

@@ -20,6 +20,7 @@ from worlds.shop_worlds import publish_trained, taste_world
 
 from app.cli.main import app
 from app.cli.output import say_plan, say_readout
+from app.runtime.board import ACCOUNTS_BYTES
 from events.format import FORMAT
 from experiments.catalog.publisher import CatalogKeeper
 
@@ -55,9 +56,9 @@ def test_keys_of_visitor_ids_that_cannot_be_read_stop_the_start_in_words(tmp_pat
 
 
 def test_a_start_without_memory_for_the_board_says_so_in_words(tmp_path: Path) -> None:
-    words = (
-        "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192)); from app.cli.main import main"
-    )
+    short = ACCOUNTS_BYTES // 2  # and still room for what measures the coverage of this process
+    limit = f"resource.setrlimit(resource.RLIMIT_FSIZE, ({short},) * 2)"
+    words = f"import resource, sys; {limit}; from app.cli.main import main"
     command = [sys.executable, "-P", "-c", f"{words}; sys.argv = ['resonate', 'serve', '--port', '0']; main()"]
     started = subprocess.run(
         command, env={**os.environ, "RESONATE_DATA": str(tmp_path / "data")}, capture_output=True, text=True,

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from oracles.writing import exported, exported_ids, messages, record, settle, write_all, writing, written_ids
+from oracles.writing import delivered, exported, exported_ids, messages, record, settle, write_all, writing, written_ids
 
 from events.authority import Authority
 from events.ingest.stream import Stream
@@ -22,7 +22,7 @@ async def test_every_shard_is_written_once(any_connection: Connection, tmp_path:
     stream = Stream(any_connection)
     async with writing(any_connection, tmp_path, WriterOptions(cut_seconds=0.2)):
         for start in range(0, 200, 20):
-            await stream.append(messages(*range(start, start + 20)))
+            await delivered(stream, messages(*range(start, start + 20)))
         await settle(any_connection)
         assert (await wait_until_written(any_connection, 0)).pending == 0
     await stream.close()
@@ -33,11 +33,12 @@ async def test_every_shard_is_written_once(any_connection: Connection, tmp_path:
 
 async def test_a_person_is_erased_over_all_shards(any_connection: Connection, tmp_path: Path) -> None:
     stream = Stream(any_connection)
-    await stream.append([record(f"m-{n}", f"v-{n}", user_id="anna", authority=Authority.BACKEND) for n in range(20)])
-    await stream.append([record("m-20", "v-20", user_id="bert")])
+    of_anna = [record(f"m-{n}", f"v-{n}", user_id="anna", authority=Authority.BACKEND) for n in range(20)]
+    await delivered(stream, [*of_anna, record("m-20", "v-20", user_id="bert")])
     async with writing(any_connection, tmp_path):
+        await settle(any_connection)
         erased = await erase(any_connection, LogReader(tmp_path), "visitor", "v-3")
-        await stream.append([record("m-21", "v-4", user_id="anna")])
+        await delivered(stream, [record("m-21", "v-4", user_id="anna")])
         await settle(any_connection)
     await stream.close()
     assert len(erased.person.visitors) == 20
