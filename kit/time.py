@@ -1,6 +1,9 @@
-"""Moments, as `datetime` and as the whole microseconds (UTC, since 1970) that files and the wire hold."""
+"""The wall clock, which is read here alone, and moments: as `datetime`, and as the whole microseconds (UTC, since 1970)
+that files and the wire hold. What passes between two moments is no matter of it: that is `time.monotonic`.
+"""
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
@@ -11,10 +14,38 @@ DAY_US: Final = DAY_SECONDS * SECOND_US
 EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
 
+Clock = Callable[[], int]  # nanoseconds since 1970
+MACHINE_CLOCK: Final[Clock] = time.time_ns
+_clock = MACHINE_CLOCK
+
+
+def keep_time(clock: Clock) -> None:
+    """This process goes by that wall clock from now on. The main of each process says so, first of all."""
+    global _clock  # one for the whole process: docs/decisions/one-wall-clock.md
+    _clock = clock
+
+
+def now_seconds() -> float:
+    """The wall clock, in seconds since 1970."""
+    return _clock() / 1e9
+
 
 def now_us() -> int:
-    """The clock of this machine, in microseconds UTC."""
-    return time.time_ns() // 1_000
+    """The wall clock, in microseconds since 1970."""
+    return _clock() // 1_000
+
+
+def now_utc() -> datetime:
+    """The wall clock, in UTC."""
+    return moment_of(now_us())
+
+
+def monotonic_of(seconds: float) -> float:
+    """When it was so many seconds since 1970, on `time.monotonic`; what the wall clock has ahead is now.
+
+    To be asked once for each moment and kept: from then on no jump of the wall clock makes it longer ago, or less long.
+    """
+    return time.monotonic() - max(0.0, now_seconds() - seconds)
 
 
 def microseconds(moment: datetime) -> int:

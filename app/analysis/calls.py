@@ -1,7 +1,6 @@
 """How the analysis answers each query: from the catalogue, from readouts one at a time, or from the log beside them."""
 
 from dataclasses import asdict, replace
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Final
 
@@ -70,6 +69,7 @@ from experiments.program.report import ProgramQuery, program_report
 from experiments.readout.read import Readouts
 from experiments.readout.study import ReadoutQuery, parsed_at
 from experiments.readout.tables import flat_row, flat_rows
+from kit.time import now_utc
 from recommender.evaluation.attribution import attribution
 
 MOST_ROWS: Final = 10_000  # of one export page
@@ -276,7 +276,7 @@ def draft_checked(analysis: Analysis, query: DraftCheckQuery) -> AnalysisAnswer:
     settings = analysis.settings
     history = site_history(analysis.readouts) if query.history else None
     around = Surroundings(settings.definitions, served_in(settings.data), history, settings.untold)
-    return json_answer(asdict(check_draft(around, query.file, query.text, datetime.now(UTC))))
+    return json_answer(asdict(check_draft(around, query.file, query.text, now_utc())))
 
 
 def logged_plan(readouts: Readouts, query: LoggedPlanQuery) -> dict[str, Any]:

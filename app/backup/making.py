@@ -6,7 +6,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -33,7 +33,7 @@ from events.log.verify import Damage
 from events.parts.manifest import LOG
 from events.privacy.journal import ErasureJournal, JournalUnusable
 from kit.files import Content, content_of, copy_file, link_file, read_or_none, recording
-from kit.time import iso
+from kit.time import iso, now_utc
 
 CURRENT: Final = "current"  # in a folder of versions: the name of the one in use
 HISTORY: Final = "history"  # of the catalogue
@@ -56,15 +56,13 @@ def make_backup(settings: Settings, destination: Path, *, with_keys: bool = Fals
 
     The service may run, stand still or be stopped; it is not disturbed. Raises BackupRefused.
     """
-    data, began, started = settings.data.absolute(), datetime.now(UTC), time.monotonic()
+    data, began, started = settings.data.absolute(), now_utc(), time.monotonic()
     destination = destination.absolute()
     _check(data, destination)
 
     def note(error: str | None, *, ok: bool) -> None:
         seconds = round(time.monotonic() - started, 3)
-        run = BackupRun(
-            finished_at=iso(datetime.now(UTC)), seconds=seconds, ok=ok, destination=str(destination), error=error
-        )
+        run = BackupRun(finished_at=iso(now_utc()), seconds=seconds, ok=ok, destination=str(destination), error=error)
         try:
             note_run(data, run)
         except OSError:  # a full disk: the backup itself lies elsewhere, or failed and says so
@@ -118,7 +116,7 @@ def _made(settings: Settings, destination: Path, began: datetime, *, with_keys: 
         version=version("resonate"),
         data_format=check_format(data) or UNMARKED,
         began_at=iso(began),
-        made_at=iso(datetime.now(UTC)),
+        made_at=iso(now_utc()),
         shards=_ends(taken, log),
         files={name: KeptFile.of(content) for name, content in files.items()},
         parts=len(log.parts),

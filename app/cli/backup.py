@@ -1,13 +1,13 @@
 """Commands that keep data: backup, restore, and verify of the log or of a backup."""
 
 import os
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.cli.output import AsJson, Refused, complain, environment_settings, progress, say, say_json
+from kit.time import now_utc
 
 if TYPE_CHECKING:
     from events.log.verify import LogReport
@@ -165,7 +165,7 @@ def _set_aside(data: Path, name: str) -> None:
     except DirectoryInUse as error:
         raise Refused(f"{error}; stop it first") from None
     try:
-        set_aside(data, name, datetime.now(UTC))
+        set_aside(data, name, now_utc())
     except NotDamaged as error:
         raise Refused(str(error)) from None
     finally:

@@ -1,13 +1,13 @@
 """Commands for the definition files: check, new, schema."""
 
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from app.cli.output import NO_EXPERIMENT, AsJson, Key, Refused, complain, environment_settings, say, say_facts, say_json
+from kit.time import now_utc
 
 commands = typer.Typer()
 
@@ -34,7 +34,7 @@ def check(folder: Folder = None, as_json: AsJson = False) -> None:
         from app.cli.analysis import local_readouts
 
         history = site_history(local_readouts(settings))
-    result = check_folder(settings.definitions, datetime.now(UTC), served_in(settings.data), history, settings.untold)
+    result = check_folder(settings.definitions, now_utc(), served_in(settings.data), history, settings.untold)
     if as_json:
         say_json({"passed": result.passed, **asdict(result)})
     else:

@@ -3,7 +3,6 @@ ids."""
 
 import base64
 import secrets
-import time
 from collections.abc import Callable
 from enum import StrEnum
 from hashlib import sha256
@@ -24,7 +23,7 @@ from app.cli.output import (
     say_table,
 )
 from kit.files import read_or_none
-from kit.time import DAY_SECONDS
+from kit.time import DAY_SECONDS, now_seconds
 
 if TYPE_CHECKING:
     from app.keys.changing import Change, KeyFile
@@ -112,7 +111,7 @@ def rotate(of: Annotated[Rotated, typer.Argument(help="What the key is of.", sho
     if not settings.data.is_dir():
         raise Refused(NO_SERVICE.format(settings.data))
     try:
-        made = rotate_keys(DataDirectory(settings.data).visitor_keys_file, int(time.time() // DAY_SECONDS))
+        made = rotate_keys(DataDirectory(settings.data).visitor_keys_file, int(now_seconds() // DAY_SECONDS))
     except VisitorKeysUnusable as unusable:
         raise Refused(str(unusable)) from None
     say(f"{of} ids are issued by key {made.number} from now on; running workers take it up within a second")

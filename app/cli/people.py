@@ -1,7 +1,6 @@
 """`resonate people`: who may open the pages, as what; each of them signs in by a link that is printed once."""
 
 import json
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, TypeVar
@@ -20,7 +19,7 @@ from app.cli.output import (
     say_table,
 )
 from kit.files import read_or_none
-from kit.time import iso
+from kit.time import iso, now_seconds
 
 if TYPE_CHECKING:
     from app.people.file import By, People
@@ -44,7 +43,7 @@ def add_person(
     from app.people.member import role_of
 
     settings = environment_settings(writes=True)
-    person, token = _changed(settings, reason, lambda people, by: people.add(email, role_of(role), by, time.time()))
+    person, token = _changed(settings, reason, lambda people, by: people.add(email, role_of(role), by, now_seconds()))
     _say_link(settings, person.email, person.role, token, as_json=as_json)
 
 
@@ -52,7 +51,7 @@ def add_person(
 def link_person(email: Email, reason: Reason = None, as_json: AsJson = False) -> None:
     """Print a new link by which somebody signs in; the one before it opens nothing any more."""
     settings = environment_settings(writes=True)
-    person, token = _changed(settings, reason, lambda people, by: people.link(email, by, time.time()))
+    person, token = _changed(settings, reason, lambda people, by: people.link(email, by, now_seconds()))
     _say_link(settings, person.email, person.role, token, as_json=as_json)
 
 
@@ -86,7 +85,7 @@ def list_people(as_json: AsJson = False) -> None:
         known = _people(environment_settings()).known
     except PeopleUnreadable as error:
         raise Refused(str(error)) from None
-    now = time.time()
+    now = now_seconds()
     ends = {link.person: link.ends for link in known.links if link.used is None and now < link.ends}
     told = [
         {

@@ -23,6 +23,7 @@ from app.cli.output import (
     say,
     say_json,
 )
+from kit.time import now_utc
 from kit.urls import with_parameter
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def start(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     from experiments.catalog.check import start_mistakes
 
     settings = environment_settings(writes=True)
-    mistakes = start_mistakes(settings.definitions, settings.data, key, datetime.now(UTC))
+    mistakes = start_mistakes(settings.definitions, settings.data, key, now_utc())
     if mistakes:
         raise Refused("\n".join((*mistakes, f"{key} is not started: mend the files first")))
     _order(key, "start", reason, as_json)

@@ -1,7 +1,7 @@
 """An order from whoever gives it to whoever carries it out: asked, checked by the one function, done, and answered."""
 
 import socket
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -24,6 +24,7 @@ from experiments.catalog.overrides import (
     order,
 )
 from kit.private import elsewhere, is_trusted
+from kit.time import now_utc
 
 COMMAND_SECONDS: Final = 10.0
 REFUSALS: Final[dict[str, type[Exception]]] = {
@@ -86,7 +87,7 @@ def carried_out(keeper: Keeper, audit: Audit, content: bytes) -> bytes:
     asked = msgspec.json.decode(content, type=OrderAsked)
     noted: list[bool] = []
     try:
-        override = keeper.obey(asked.order, datetime.now(UTC), _telling(asked, audit, noted))
+        override = keeper.obey(asked.order, now_utc(), _telling(asked, audit, noted))
     except tuple(REFUSALS.values()) as refusal:
         return msgspec.json.encode(OrderRefused(type(refusal).__name__, str(refusal)))
     answer = OrderDone(override.status, override.ordered_at, keeper.not_kept is None, all(noted))
@@ -99,7 +100,7 @@ def written_order(data: Path, catalog: Catalog, audit: Audit, asked: OrderAsked)
     Raises one of REFUSALS, or OSError where it cannot be kept.
     """
     noted: list[bool] = []
-    override = order(data, catalog, asked.order, datetime.now(UTC), _telling(asked, audit, noted))
+    override = order(data, catalog, asked.order, now_utc(), _telling(asked, audit, noted))
     return OrderDone(override.status, override.ordered_at, noted=all(noted))
 
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine, Mapping
 from hashlib import sha256
 from typing import Any, Final
@@ -19,6 +18,7 @@ from app.people.links import origin_of
 from app.people.sessions import is_form_token
 from app.routes.dependencies import exchange_of, resources_of
 from events.store.availability import StoreUnavailable
+from kit.time import now_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -117,12 +117,12 @@ async def _claim(request: Request, form: str) -> None:
     """
     sessions = resources_of(request).sessions
     try:
-        place = await sessions.claim(form, time.time())
+        place = await sessions.claim(form, now_seconds())
         for _ in range(MOST_WAITS):
             if place != "":
                 break
             await asyncio.sleep(WAIT_SECONDS)
-            place = await sessions.claim(form, time.time())
+            place = await sessions.claim(form, now_seconds())
     except StoreUnavailable as unavailable:
         logger.warning("a form is answered without a note of it: %s", unavailable.cause)
         return
@@ -144,7 +144,7 @@ async def _settle(request: Request, place: str | None) -> None:
         if place is None:
             await sessions.forget(form)
         else:
-            await sessions.answered(form, place, time.time())
+            await sessions.answered(form, place, now_seconds())
     except StoreUnavailable as unavailable:
         logger.warning("where a form led is not noted: %s", unavailable.cause)
 

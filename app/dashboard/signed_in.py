@@ -21,6 +21,7 @@ from app.people.sessions import SignedInSession, form_token
 from app.routes.dependencies import exchange_of, resources_of
 from app.worker.resources import Resources
 from events.store.availability import StoreUnavailable
+from kit.time import now_seconds
 
 STORE_AWAY: Final = (
     "who is signed in cannot be looked up now, because the store of the service does not answer ({}). Visitors of the"
@@ -73,7 +74,7 @@ async def session_at(door: Door, worker: Resources) -> SignedInSession | None:
     if not door.token:
         return None
     try:
-        return await worker.sessions.find(door.token, people, time.time())
+        return await worker.sessions.find(door.token, people, now_seconds())
     except StoreUnavailable as away:
         raise store_away(away) from None
 

@@ -1,7 +1,6 @@
 """What pages are told of experiments, made from the one list of what they may see: as a payload, and as its version."""
 
 import hashlib
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import inf
@@ -18,7 +17,7 @@ from app.worker.resources import Resources
 from events.consent import Consent
 from experiments.assignment.payload import Drawn, by_any_unit, by_nothing, by_visitor, evaluated, features
 from experiments.catalog.visible import Visible
-from kit.time import iso, moment_of
+from kit.time import iso, moment_of, now_seconds
 
 FEATURES_PREFIX: Final = "/api/features/"
 CACHE_CONTROL: Final = b"public, max-age=30, stale-while-revalidate=3600, stale-if-error=36000"
@@ -127,7 +126,7 @@ class Features:
         if invalid is not None:
             return invalid
         consent = resources.consent_of(exchange)
-        payload = self._payloads.current(resources, consent, time.time())
+        payload = self._payloads.current(resources, consent, now_seconds())
         shared = consent is resources.consent.of_address(exchange.scope) and not exchange.notes  # a cookie is one's own
         resources.intake.evaluations.given("payload", payload.enrolling)
         headers = [(b"cache-control", CACHE_CONTROL if shared else PRIVATE)]

@@ -1,6 +1,5 @@
 """Open pages learn of changes: GrowthBook's SDKs get the payload, OpenFeature's providers that they should ask."""
 
-import time
 from time import monotonic
 from typing import Final
 from urllib.parse import quote
@@ -12,6 +11,7 @@ from app.http.exchange import Exchange, HttpAnswer
 from app.http.parameters import query_pairs
 from app.http.streams import Said
 from app.worker.resources import Resources
+from kit.time import now_seconds
 
 SUB_PREFIX: Final = "/sub/"
 OFREP_STREAM: Final = "/ofrep/v1/stream"
@@ -34,7 +34,7 @@ class FeatureStream:
         consent = resources.consent_of(exchange)
 
         def read() -> Said:
-            return self._payloads.current(resources, consent, time.time()).said
+            return self._payloads.current(resources, consent, now_seconds()).said
 
         channel = resources.streams.channel(("features", consent), read)
         said = channel.said
@@ -55,7 +55,7 @@ class OfrepStream:
         grant = admit(exchange, resources.access)
 
         def read() -> Said:
-            now = time.time()
+            now = now_seconds()
             return self._payloads.edition(resources.visible_to(grant, now), now, secret=grant.secret).said
 
         channel = resources.streams.channel(("evaluations", grant.secret), read)
@@ -77,7 +77,7 @@ def event_streams(exchange: Exchange, resources: Resources, grant: Grant) -> byt
 
 def catch_up(exchange: Exchange, resources: Resources, payloads: Payloads, grant: Grant) -> None:
     """A client that another worker told of a change is not answered from what was before it."""
-    now = time.time()
+    now = now_seconds()
     named = dict(query_pairs(exchange)).get(ASKED_FOR)
     current = payloads.edition(resources.visible_to(grant, now), now, secret=grant.secret)
     if named is not None and named.encode() != current.said.version:

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ import httpx
 
 from app.demo.shop import Product, SimulatedPerson, basket, buys, clicked
 from kit.tasks import Tasks
+from kit.time import now_utc
 
 EXPERIMENTS: Final = ["free-shipping-banner", "checkout-reassurance", "front-page-products"]
 CHOSEN_ANEW: Final = ("front-page-products",)  # whose variants are lists
@@ -46,7 +47,7 @@ class Crowd:
 
     async def remember(self, count: int) -> None:
         """Gives so many more people a past: sends their orders of the last 90 days, to recommend from."""
-        now = datetime.now(UTC)
+        now = now_utc()
         events: list[Event] = []
         for number in range(self.remembered, self.remembered + count):
             someone = self._someone("c", number)

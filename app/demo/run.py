@@ -8,7 +8,6 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
-from datetime import UTC, datetime
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +22,7 @@ from app.demo.start import COMMAND, NotRunning, Service
 from kit.child import Terms, start_module
 from kit.files import append_to, read_or_none, replace_file
 from kit.tasks import Tasks, unless
+from kit.time import now_utc
 
 BANNER: Final = "free-shipping-banner"
 PRODUCTS: Final = "front-page-products"
@@ -161,7 +161,7 @@ async def _stock(crowd: Crowd, data: Path) -> None:
     if not crowd.remembered:
         await crowd.remember(PEOPLE_WITH_A_PAST)
     if not (data / CAME).exists():
-        await live_earlier_days(crowd, datetime.now(UTC))
+        await live_earlier_days(crowd, now_utc())
     _note_who_came(crowd, data)
 
 

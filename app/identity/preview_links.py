@@ -4,7 +4,6 @@ Nothing imports this before a link is made or followed: `cryptography`, which Py
 """
 
 import secrets
-import time
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any, Final, NamedTuple
@@ -13,7 +12,7 @@ import jwt
 
 from kit.files import create_file
 from kit.private import private_folder
-from kit.time import DAY_SECONDS
+from kit.time import DAY_SECONDS, now_seconds
 
 AUDIENCE: Final = "resonate-preview"
 ALGORITHM: Final = "HS256"
@@ -88,6 +87,6 @@ def new_link(file: Path, experiment: str, phase: int, variant: str, days: float)
 
     Raises OSError where no key can be kept.
     """
-    now = time.time()
+    now = now_seconds()
     link = PreviewLink(experiment, phase, variant, int(now + days * DAY_SECONDS))
     return PreviewLinks(file).token(link, now), link.ends

@@ -1,6 +1,5 @@
 """Whose visitor id a request is about that names none: the cookie's, else one that is issued now."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -9,6 +8,7 @@ from app.identity.cookies import CookieRules, Pairs, Renewals, Whereabouts, seco
 from app.identity.visitor_ids import VisitorIds, day_of
 from events.consent import Consent
 from experiments.definitions.shop import Shop
+from kit.time import now_seconds
 
 UNFIT_DOMAIN: Final = "cookie_domain"  # as /readyz and the counters name it
 
@@ -31,7 +31,7 @@ class Recognition:
     """The visitors of one worker's callers, by the cookie as the shop has it at the moment."""
 
     def __init__(
-        self, ids: VisitorIds, shop: Shop, count: Callable[[str], None], now: Callable[[], float] = time.time
+        self, ids: VisitorIds, shop: Shop, count: Callable[[str], None], now: Callable[[], float] = now_seconds
     ) -> None:
         """`count` is called with what went wrong; `now` gives epoch seconds."""
         self.ids = ids

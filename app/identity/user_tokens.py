@@ -3,7 +3,6 @@
 Nothing imports this where no key is configured: `cryptography` takes time and memory.
 """
 
-import time
 from collections.abc import Sequence
 from hashlib import blake2b
 from typing import Any, Final, NamedTuple
@@ -13,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from app.identity.people import UserBecause
 from app.runtime.settings import TokenKey
-from kit.time import DAY_SECONDS
+from kit.time import DAY_SECONDS, now_seconds
 
 AUDIENCE: Final = "resonate"  # a session token that is signed with the same key is not meant for us
 LEEWAY_SECONDS: Final = 60
@@ -55,7 +54,7 @@ class UserTokens:
             if len(self._verified) >= REMEMBERED:
                 del self._verified[next(iter(self._verified))]
             self._verified[digest] = found
-        if found.ends <= time.time():
+        if found.ends <= now_seconds():
             self._verified.pop(digest)
             return "expired"
         if found.user_id != user_id:

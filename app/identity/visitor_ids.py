@@ -7,7 +7,6 @@ import hmac
 import json
 import logging
 import secrets
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +17,7 @@ import msgspec
 from events.records import Record
 from kit.files import create_file, locked, mark_of, read_or_none, replace_file
 from kit.private import private_folder
-from kit.time import DAY_SECONDS
+from kit.time import DAY_SECONDS, now_seconds
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +62,7 @@ class VisitorIds:
     ones, then 96 bits of HMAC-SHA256 over these 128. To everybody else it is opaque, and compared byte by byte.
     """
 
-    def __init__(self, file: Path, now: Callable[[], float] = time.time) -> None:
+    def __init__(self, file: Path, now: Callable[[], float] = now_seconds) -> None:
         """The keys of `file`, which is made with the first one where there is none. Raises VisitorKeysUnusable.
 
         `now` gives epoch seconds.

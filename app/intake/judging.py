@@ -1,6 +1,5 @@
 """Exposures that clients report, held against what was served: which are true, which forged, which were sent before."""
 
-import time
 from typing import Final
 
 import msgspec
@@ -12,7 +11,7 @@ from events.dialects.exposures import HASHED_ID
 from events.records import REPEATABLE, Record, is_test
 from experiments.assignment.assign import CompiledExperiment, plausible
 from experiments.catalog.visible import Visible
-from kit.time import DAY_US
+from kit.time import DAY_US, now_seconds
 
 _written: Final = msgspec.json.Encoder().encode
 
@@ -49,7 +48,7 @@ def weighed_exposure(
     """An exposure as it is believed by what its key may see, with an id that stands for all that are the same where its
     sender gave none.
     """
-    found = judged(record, hashed, consent, resources.visible_to(grant, time.time()))
+    found = judged(record, hashed, consent, resources.visible_to(grant, now_seconds()))
     if found is None or found.message_id:
         return found
     repeated = Repeated(

@@ -6,14 +6,13 @@ import os
 import threading
 from collections import deque
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import msgspec
 
 from kit.files import create_file, extend_file, locked
-from kit.time import iso
+from kit.time import iso, now_utc
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +83,7 @@ def line_of(
     request_id: str | None = None,
 ) -> AuditLine:  # fmt: skip
     """An act of now; `change` is what was before and what is after it."""
-    at, identifier = iso(datetime.now(UTC), "milliseconds"), os.urandom(8).hex()
+    at, identifier = iso(now_utc(), "milliseconds"), os.urandom(8).hex()
     before, after = change
     return AuditLine(
         at=at, id=identifier, actor=actor, act=act, subject=subject, before=before, after=after, reason=reason,

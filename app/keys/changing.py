@@ -4,7 +4,6 @@ audit first, and the file is changed as a whole.
 
 import json
 import secrets
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from app.keys.listed import changes, publish_change
 from app.keys.named import PUBLISHED, KeyClass, KeyList, ListedKey, digest_of, keys_in_force
 from kit.files import locked, read_or_none, replace_file
 from kit.suggestions import did_you_mean
+from kit.time import now_seconds
 
 NO_FILE: Final = "RESONATE_KEYS names no file of keys; set it, here and for the service, to one such as keys.yaml"
 Change = Callable[[bytes], bytes]  # of the file as it is
@@ -56,7 +56,7 @@ class KeyFile:
 
         def changed(content: bytes) -> bytes:
             made = listed_key(wanted, digest_of(key))
-            if made.expires is not None and made.expires <= time.time():
+            if made.expires is not None and made.expires <= now_seconds():
                 raise KeysRefused(
                     f"expires: {wanted.expires} is over, so this key would open nothing; name a later day"
                 )

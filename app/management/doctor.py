@@ -1,6 +1,5 @@
 """What is wrong with how the service is set up and called, as it sees it itself: a line each, with what ends it."""
 
-import time
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, NamedTuple
 
@@ -15,7 +14,7 @@ from app.routes.dependencies import Asked, Secret, Worker, analysed
 from app.webhooks.outbox import standing
 from app.worker.resources import Resources
 from experiments.targeting.attributes import of_proxy
-from kit.time import DAY_SECONDS
+from kit.time import DAY_SECONDS, now_seconds
 
 router = APIRouter(tags=["Operations"])
 
@@ -89,7 +88,7 @@ async def doctor(_: Secret, asked: Asked, worker: Worker, url: Expected = None) 
     facts: dict[str, Any] = msgspec.json.decode((await analysed(asked, worker, DiagnosisQuery())).body)
     here = [*_address(asked, worker, url), *_country(asked, worker)]
     lines = [*here, *_state(asked, worker), *_keys(worker), *_streams(worker), *_told(worker), *_arrived(facts)]
-    told = {"now": time.time(), "lines": [line.told for line in lines]}
+    told = {"now": now_seconds(), "lines": [line.told for line in lines]}
     return Response(msgspec.json.encode(told), headers=NEVER_STORED, media_type="application/json")
 
 
@@ -120,7 +119,7 @@ def _address(asked: Exchange, worker: Resources, url: str | None) -> Iterator[Ex
 def _country(asked: Exchange, worker: Resources) -> Iterator[Examined]:
     """Whether the country of a page can be known, where audiences ask it."""
     header = worker.settings.country_header
-    if not worker.visible_to(None, time.time()).asks_proxy:
+    if not worker.visible_to(None, now_seconds()).asks_proxy:
         return
     if header is None:
         told = "an audience asks it, and no proxy tells it: only pages and backends that say it themselves are in"
@@ -169,7 +168,7 @@ def _state(asked: Exchange, worker: Resources) -> Iterator[Examined]:
 
 def _keys(worker: Resources) -> Iterator[Examined]:
     """Whether pages and backends have keys, for how long, and from where pages may call."""
-    grants, now = worker.access.keys.grants, time.time()
+    grants, now = worker.access.keys.grants, now_seconds()
     pages = [grant for grant in grants if not grant.secret]
     if not pages:
         yield Examined("keys", "there is no publishable key", "make one: resonate keys new pages --class publishable")

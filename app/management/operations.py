@@ -27,7 +27,7 @@ from events.store.health import read_state, recorded_cause
 from events.store.memory import StoreMemory, read_memory
 from events.writer.watermark import Written, read_progress
 from experiments.catalog.visible import Visible
-from kit.time import SECOND_US, iso, moment_of
+from kit.time import SECOND_US, iso, moment_of, now_seconds
 
 router = APIRouter(tags=["Operations"])
 
@@ -128,7 +128,7 @@ async def metrics(request: Request, worker: Worker, grant: Anyone) -> PlainTextR
             "store_available": float(worker.stream.state.available),
             "definition_errors": float(errors if reader else min(errors, 1)),
             "streams_open": float(len(worker.streams.open)),
-            "experiments_running": float(len(worker.visible_to(reader, time.time()).running)),
+            "experiments_running": float(len(worker.visible_to(reader, now_seconds()).running)),
         },
         causes=[each["code"] for each in ready["causes"]],
         rejected=(await worker.intake.all()).totals,
@@ -180,7 +180,7 @@ def readiness(
     store = {"available": cause is None, "cause": cause}
     ready = {"status": "degraded" if causes else "ready", "degraded": [each.text for each in causes], "store": store}
     if not reads:
-        visible = worker.visible_to(None, time.time())
+        visible = worker.visible_to(None, now_seconds())
         return ready | {"degraded": list(dict.fromkeys(public_cause(each, visible) for each in causes))}
     told = {
         "version": worker.connection.version,
@@ -211,7 +211,7 @@ def each_once(causes: Sequence[Ailment]) -> list[Ailment]:
 
 def degraded_by(worker: Resources, writer: Sequence[StoreCause], recovery: str | None) -> list[Ailment]:
     """All that is not as it should be, but the store."""
-    now, monotonic = time.time(), time.monotonic()
+    now, monotonic = now_seconds(), time.monotonic()
     causes = [Ailment("definitions_invalid")] if worker.catalogs.errors else []
     causes += worker.desk.board.causes()  # of all processes, none of which is asked
     with contextlib.suppress(OSError, ValueError):
@@ -252,7 +252,7 @@ async def operations(request: Request, _: Secret, worker: Worker) -> Response:
 
 async def operations_of(worker: Resources, version: str) -> dict[str, Any]:
     """An `OperationsAnswer`, by what this worker, the store and the data directory say now."""
-    (written, refused), now = await asked_store(worker), time.time()
+    (written, refused), now = await asked_store(worker), now_seconds()
     memory = None if written is None else await _memory(worker)
     ready = readiness(worker, written, refused, reads=True)
     telemetry = worker.telemetry

@@ -6,7 +6,8 @@ worker may load; and nobody waits for it, because a new experiment goes live bef
 
 import asyncio
 import logging
-from datetime import UTC, datetime, timedelta
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -20,6 +21,7 @@ from events.store.keys import DESIGNS
 from experiments.catalog.freeze import MirrorUnavailable
 from experiments.catalog.phases import FrozenDesign
 from kit.child import Asked, ChildFailed
+from kit.time import monotonic_of
 
 if TYPE_CHECKING:
     from experiments.definitions.model import Experiment
@@ -43,13 +45,15 @@ class SiteTraffic:
 
     def __init__(self, data: Path) -> None:
         self.data = data
+        self._passed: dict[datetime, float] = {}  # when each moment was that was asked about, monotonic
         self._questions: dict[tuple[str, str], _Question] = {}
 
     def __call__(self, experiment: "Experiment", before: datetime) -> float | None:
         """By what was received before a moment. Raises TrafficAwaited while the log is being written and read."""
         from experiments.catalog.phases import TrafficAwaited
 
-        if (datetime.now(UTC) - before).total_seconds() < WRITTEN_SECONDS:
+        passed_at = self._passed.setdefault(before, monotonic_of(before.timestamp()))
+        if time.monotonic() - passed_at < WRITTEN_SECONDS:
             raise TrafficAwaited
         if not holds_log(self.data):
             return None

@@ -14,6 +14,7 @@ from app.http.access import Keys
 from app.keys.audit import Audit, AuditUnusable
 from app.runtime.data_directory import DataDirectory
 from app.runtime.settings import Settings
+from kit.time import now_seconds
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -120,7 +121,7 @@ def _invite(directory: DataDirectory, address: str, audit: Audit) -> None:
     from app.people.links import sign_in_address
 
     try:
-        token = People(directory.people_file, audit).first_link(time.time())
+        token = People(directory.people_file, audit).first_link(now_seconds())
     except (PeopleUnreadable, AuditUnusable, OSError) as error:
         logger.error("nobody can sign in to the pages: %s", error)
         return

@@ -11,7 +11,6 @@ import signal
 import socket
 import time
 from collections.abc import Generator, Sequence
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from types import FrameType
@@ -36,7 +35,8 @@ from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.announced import Announcer
 from kit.child import ending
-from kit.files import mark_of, remove_leftovers
+from kit.files import FileMark, mark_of, remove_leftovers
+from kit.time import monotonic_of, now_utc
 
 if TYPE_CHECKING:
     from experiments.catalog.changes import DefinitionChange
@@ -159,7 +159,7 @@ class Supervisor:
         sources = FreezeSources(self.traffic)
         if self.settings.redis_url is not None:  # an external store outlives this directory
             sources = FreezeSources(self.traffic, DesignMirror(self.settings))
-        now = partial(datetime.now, UTC)
+        now = now_utc
         self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, now, sources)
         self.keeper.tell, self.keeper.publish = self._note_definitions, self.switchboard.tell
         self.keeper.note = self.desk.note
@@ -379,6 +379,8 @@ class TrainingSchedule:
         self.models = data / "models"
         self.seconds = hours * 3600
         self._look_at = time.monotonic() + FIRST_TRAINING_SECONDS
+        self._last: FileMark | None = None  # of the report of the last training that is known
+        self._ended_at = 0.0  # monotonic time of its end
 
     def due(self) -> bool:
         """Asked often, it looks at the disk once a minute."""
@@ -387,7 +389,11 @@ class TrainingSchedule:
         self._look_at = time.monotonic() + TRAINING_LOOK_SECONDS
         live = mark_of(self.models / "current")  # without a model it is due, whatever came of the last training
         trained = live and mark_of(self.models / "last-training.json")
-        return trained is None or time.time() - trained[0] / 1e9 >= self.seconds
+        if trained is None:
+            return True
+        if trained != self._last:
+            self._last, self._ended_at = trained, monotonic_of(trained[0] / 1e9)
+        return time.monotonic() - self._ended_at >= self.seconds
 
 
 def _heard() -> list[signal.Signals]:

@@ -9,7 +9,7 @@ from typing import Final
 
 from app.keys.audit import Audit
 from app.runtime.ailments import AilmentCode
-from kit.files import FilesToKeep, remove_leftovers, why_unwritten
+from kit.files import FilesToKeep, Leftovers, why_unwritten
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -32,7 +32,7 @@ class Upkeep:
         pace: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pace = pace
-        self._uploads = uploads
+        self._uploads = Leftovers(uploads, pace)
         self._audit = audit
         self._note = note
         self._files = FilesToKeep()
@@ -77,7 +77,7 @@ class Upkeep:
         if now >= self._sweep_at:  # what killed workers left of uploads
             self._sweep_at = now + SWEEP_SECONDS
             with self.meeting("uploads"):
-                remove_leftovers(self._uploads, OLDEST_UPLOAD_SECONDS)
+                self._uploads.remove(OLDEST_UPLOAD_SECONDS)
         if now >= self._keep_at:
             self._keep_at = now + KEEP_SECONDS
             self._keep()

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, Final
 
 from app.analysis.queries import ReportQuery
@@ -15,6 +14,7 @@ from app.reports.shares import ShareLink, ShareLinks, SharesUnreadable, TooManyS
 from app.routes.dependencies import analysed_for
 from app.worker.resources import Resources
 from kit.suggestions import did_you_mean
+from kit.time import now_utc
 
 RETRY_SECONDS: Final = 60
 NO_SUCH_LINK: Final = "there is no such link; those that hold are in the list of links"
@@ -43,13 +43,13 @@ def link_told(share: ShareLink) -> dict[str, Any]:
 async def held_links(worker: Resources) -> list[ShareLink]:
     """Those that hold, the newest first."""
     async with _kept():
-        return await asyncio.to_thread(links_of(worker).listed, datetime.now(UTC))
+        return await asyncio.to_thread(links_of(worker).listed, now_utc())
 
 
 async def opened_link(worker: Resources, token: str) -> ShareLink | None:
     """The link that a token opens; None for one that is unknown, over, or was taken back. Raises Problem 503."""
     async with _kept():
-        return await asyncio.to_thread(links_of(worker).find, token, datetime.now(UTC))
+        return await asyncio.to_thread(links_of(worker).find, token, now_utc())
 
 
 async def make_link(asked: Exchange, worker: Resources, wanted: WantedLink) -> tuple[ShareLink, str]:
@@ -61,10 +61,10 @@ async def make_link(asked: Exchange, worker: Resources, wanted: WantedLink) -> t
         raise Problem(404, "unknown_experiment", f"there is no experiment {wanted.experiment!r}{told}")
     if wanted.at is not None:
         await analysed_for(who, worker, ReportQuery(wanted.experiment, wanted.at))
-    token, made = new_share(wanted.experiment, who, wanted.days, wanted.at, datetime.now(UTC))
+    token, made = new_share(wanted.experiment, who, wanted.days, wanted.at, now_utc())
     act = Act("share", wanted.experiment, after=link_told(made), reason=wanted.reason)
     async with auditing(asked, worker, act), _kept():
-        await asyncio.to_thread(links_of(worker).keep, made, datetime.now(UTC))
+        await asyncio.to_thread(links_of(worker).keep, made, now_utc())
     return made, f"{worker.addresses.of(asked.scope, asked.headers).url}/share/{token}"
 
 
@@ -75,7 +75,7 @@ async def end_link(asked: Exchange, worker: Resources, identifier: str, reason: 
         raise Problem(404, "unknown_share", NO_SUCH_LINK)
     act = Act("unshare", found.experiment, before=link_told(found), reason=reason)
     async with auditing(asked, worker, act), _kept():
-        ended = await asyncio.to_thread(links_of(worker).take_back, identifier, datetime.now(UTC))
+        ended = await asyncio.to_thread(links_of(worker).take_back, identifier, now_utc())
         if ended is None:  # somebody else took it back meanwhile
             raise Problem(404, "unknown_share", NO_SUCH_LINK)
     return found

@@ -3,7 +3,6 @@
 Remote evaluation counts as evaluation, never as exposure: the SDK reports what it shows by the `tracks` beside a value.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlsplit
@@ -34,6 +33,7 @@ from events.dialects.segment import BatchTooLarge
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds
 from experiments.assignment.assign import VISITOR_ATTRIBUTE, Assignment, CompiledExperiment, assign
 from experiments.catalog.visible import Visible
+from kit.time import now_seconds
 from kit.values import identifier
 
 EVAL_PREFIX: Final = "/api/eval/"
@@ -67,7 +67,7 @@ class RemoteEvaluation:
         invalid = admit_sdk(exchange, resources, EVAL_PREFIX)
         if invalid is not None or exchange.grant is None:
             return invalid or HttpAnswer(400, b"")
-        asked, grant, now = decode(body, DECODER), exchange.grant, time.time()
+        asked, grant, now = decode(body, DECODER), exchange.grant, now_seconds()
         visitor, attributes = read_attributes(asked)
         consent = resources.consent_of(exchange, among=attributes.pop(CONSENT_ATTRIBUTE, None))
         attributes = attributes if consent is PERSONAL else knowable(attributes, consent)

@@ -1,7 +1,6 @@
 """OpenFeature's remote evaluation (OFREP 0.3.0): one flag, which enrols, or all of them, which never does."""
 
 import hashlib
-import time
 from typing import Any, Final
 
 import msgspec
@@ -34,6 +33,7 @@ from events.consent import NONE, PERSONAL
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
+from kit.time import now_seconds
 from kit.values import Unusable, identifier
 
 CAUGHT_UP: Final = ASKED_FOR.encode()
@@ -58,7 +58,7 @@ class Ofrep:
 
     def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
-        grant, now = admit(exchange, resources.access), time.time()
+        grant, now = admit(exchange, resources.access), now_seconds()
         visitor, context, token, repaired = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
         context = context if consent is PERSONAL else knowable(context, consent)
@@ -93,7 +93,7 @@ class Ofrep:
 
     def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         """`POST /ofrep/v1/evaluate/flags`"""
-        grant, now = admit(exchange, resources.access), time.time()
+        grant, now = admit(exchange, resources.access), now_seconds()
         visitor, context, token, repaired = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
         context = context if consent is PERSONAL else knowable(context, consent)

@@ -1,6 +1,5 @@
 """`POST /v1/personalize`: every message and product list of one page view in one call."""
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -39,6 +38,7 @@ from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, Event
 from events.records import Record
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
+from kit.time import now_seconds
 from recommender.ranking.request import ListRequest
 
 MAX_EXPERIMENTS: Final = 200
@@ -196,7 +196,7 @@ def page_view(
     Where no experiment is named, all that run or were shipped are evaluated. Evaluating is not seeing: only experiments
     that were named enrol, unless the caller says otherwise.
     """
-    now, consent = time.time(), asking.consent
+    now, consent = now_seconds(), asking.consent
     visible, forced, told = shown_to(exchange, resources, grant, consent, attributes, now)
     unknown: list[str] = []
     if body.experiments is None:

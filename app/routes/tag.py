@@ -1,7 +1,6 @@
 """The browser tag: the library with what a shop's pages need before it, the bare library, its parts, and its types."""
 
 import hashlib
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -18,6 +17,7 @@ from app.tag.library import TYPES, BuiltTag
 from app.worker.resources import Resources
 from events.consent import Consent
 from experiments.targeting.attributes import AGENT_FAMILIES, of_proxy
+from kit.time import now_seconds
 
 SCRIPT: Final = b"text/javascript; charset=utf-8"
 FOREVER: Final = b"public, max-age=31536000, immutable"
@@ -111,7 +111,7 @@ class TagScript:
         return script.told.answer(exchange, headers=headers)
 
     def _current(self, exchange: Exchange, resources: Resources) -> tuple[Script, Headers]:
-        payload, made = self._payloads.current(resources, Consent.PERSONAL, time.time()), self._made
+        payload, made = self._payloads.current(resources, Consent.PERSONAL, now_seconds()), self._made
         consent = resources.consent
         shop = (resources.recognition.rules, consent.unsaid, consent.opted_out, resources.redirect_hosts)
         if made is None or made.payload is not payload or made.shop != shop:

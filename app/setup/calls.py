@@ -2,7 +2,6 @@
 
 import base64
 import secrets
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, Self
@@ -12,6 +11,7 @@ import msgspec
 
 from app.keys.scopes import ROUTES
 from events.records import TEST
+from kit.time import now_seconds
 
 TIMEOUT_SECONDS: Final = 30.0
 LATEST: Final = "latest"
@@ -57,9 +57,9 @@ class RunningService:
         """What the service finds wrong with itself, and how far its clock is from this machine's at least, for it was
         read between the question and the answer. Raises NotAsked.
         """
-        asked = time.time()
+        asked = now_seconds()
         answer = self._asked("GET", "/v1/doctor", params={"url": self.url})
-        told, answered = answer.json(), time.time()
+        told, answered = answer.json(), now_seconds()
         away = told["now"] - min(max(told["now"], asked), answered)
         found = f"its clock is {abs(away):.1f} s {'behind' if away < 0 else 'ahead of'} this machine's"
         remedy = "set both clocks by NTP" if abs(away) > CLOCK_SECONDS else None

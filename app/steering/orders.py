@@ -24,6 +24,7 @@ from experiments.catalog.overrides import (
     Order,
     OverrideRefused,
 )
+from kit.time import now_utc
 from kit.urls import with_parameter
 
 MOST_MISTAKES: Final = 5  # of the files, in one answer
@@ -72,7 +73,7 @@ async def steered(worker: Resources, told: Order, line: AuditLine, against: str 
 
 async def _checked(worker: Resources, key: str) -> None:
     """Raises Problem 409 for a draft whose files have mistakes."""
-    settings, now = worker.settings, datetime.now(UTC)
+    settings, now = worker.settings, now_utc()
     if key not in worker.catalogs.catalog.experiments:
         return
     mistakes = await asyncio.to_thread(start_mistakes, settings.definitions, settings.data, key, now)

@@ -5,7 +5,6 @@ Nothing imports this before a link is made or opened: `cryptography` takes time 
 
 import base64
 import secrets
-import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,7 +14,7 @@ from cryptography.fernet import Fernet, InvalidToken
 from app.surveys.question import MOST_DAYS, SurveyLink
 from kit.files import create_file
 from kit.private import private_folder
-from kit.time import DAY_SECONDS
+from kit.time import DAY_SECONDS, now_seconds
 
 SECRET_BYTES: Final = 32
 ID_BYTES: Final = 12
@@ -32,7 +31,7 @@ class SurveyLinks:
     def make(self, days: int, **told: Any) -> tuple[SurveyLink, str]:
         """A link that holds for so many days from now on, and what its address ends with; the rest of it is `told`."""
         assert 0 < days <= MOST_DAYS
-        link = SurveyLink(id=secrets.token_hex(ID_BYTES), ends=int(time.time() + days * DAY_SECONDS), **told)
+        link = SurveyLink(id=secrets.token_hex(ID_BYTES), ends=int(now_seconds() + days * DAY_SECONDS), **told)
         return link, self._fernet.encrypt(msgspec.json.encode(link)).decode()
 
     def open(self, token: str) -> SurveyLink | None:

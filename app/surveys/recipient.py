@@ -11,7 +11,7 @@ from events.consent import OF_WORD, Stated
 from events.dialects.segment import read_single
 from events.dialects.validation import Arrival, Reading
 from events.store.keys import survey_answers_key
-from kit.time import DAY_US, now_us
+from kit.time import DAY_US, now_us, now_utc
 
 CHANNEL: Final = "email"
 LIBRARY: Final = "resonate-survey"
@@ -58,7 +58,7 @@ async def note_answered(link: SurveyLink, worker: Resources) -> None:
 
     Should the note be lost, the log still has one answer: that of a link has always the same messageId.
     """
-    today = datetime.now(UTC)
+    today = now_utc()
     over = [survey_answers_key((today - timedelta(days=days)).date().isoformat()) for days in range(1, MOST_DAYS)]
     await worker.connection.ask_many([("HSET", _key(link), link.id, "1"), ("UNLINK", *over)])
 

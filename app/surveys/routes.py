@@ -4,7 +4,6 @@ Programs that look at the links of mails open addresses and press nothing: so `G
 """
 
 import logging
-import time
 from contextlib import suppress
 from pathlib import Path as FilePath
 from typing import Annotated, Any, Final
@@ -30,6 +29,7 @@ from events.consent import NONE, PERSONAL, ConsentWord
 from events.dialects.validation import Reading
 from events.records import SURVEY_ANSWERED, SURVEY_SCALES, SURVEY_SHOWN
 from events.store.availability import StoreUnavailable
+from kit.time import now_seconds
 
 logger = logging.getLogger(__name__)
 router = APIRouter(tags=["Surveys"])
@@ -204,7 +204,7 @@ async def _opened(token: str, worker: Resources) -> SurveyLink | HTMLResponse:
         link = links_at(_key_file(worker)).open(token)
         if link is None:
             return said_page("No question", UNKNOWN, 404)
-        if link.ends <= time.time():
+        if link.ends <= now_seconds():
             return said_page("This question is closed", OVER.format(link.ends_at[:10]), 410)
         if await was_answered(link, worker):
             return said_page("Answered already", ANSWERED, 410)

@@ -6,7 +6,6 @@ import hmac
 import socket
 import ssl
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
@@ -17,6 +16,7 @@ import httpx
 from app.runtime.webhook_addresses import Receiver
 from app.webhooks.changes import Message
 from app.webhooks.outbox import LONGEST_PAUSE_SECONDS, NotDelivered
+from kit.time import now_utc
 
 DEADLINE_SECONDS: Final = 10.0  # of the whole, a receiver that answers letter by letter included
 CONNECT_SECONDS: Final = 3.0
@@ -108,7 +108,7 @@ def _retry_after(response: httpx.Response) -> float:
     """For how many seconds a receiver asks to be left alone, at most an hour; 0 where it does not say."""
     told = response.headers.get("retry-after", "")
     try:
-        seconds = float(told) if told.isdecimal() else (parsedate_to_datetime(told) - datetime.now(UTC)).total_seconds()
+        seconds = float(told) if told.isdecimal() else (parsedate_to_datetime(told) - now_utc()).total_seconds()
     except (TypeError, ValueError, OverflowError):
         return 0.0
     return min(max(seconds, 0.0), LONGEST_PAUSE_SECONDS)

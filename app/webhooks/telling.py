@@ -6,7 +6,6 @@ Nothing waits for it. It asks the analysis as any reader does, and has no part i
 import asyncio
 import json
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
@@ -25,6 +24,7 @@ from app.webhooks.outbox import NotDelivered, Outbox
 from app.webhooks.sending import Sender
 from kit.files import read_or_none
 from kit.tasks import Tasks
+from kit.time import now_seconds
 
 logger = logging.getLogger("resonate.webhooks")
 
@@ -38,7 +38,7 @@ ASKER: Final = "webhooks"
 class Teller:
     """Looks and sends, a round at a time; `clock` is in seconds since 1970."""
 
-    def __init__(self, settings: Settings, version: str, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, settings: Settings, version: str, clock: Callable[[], float] = now_seconds) -> None:
         self.settings = settings
         self.directory = DataDirectory(settings.data)
         self.analysis = AnalysisClient(self.directory.analysis_socket, settings.analysis_timeout_seconds)

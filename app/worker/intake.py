@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import tzinfo
@@ -33,7 +32,7 @@ from events.tallies.refused_events import (
     read_refused,
     without_erased,
 )
-from kit.time import iso, moment_of, now_us
+from kit.time import iso, moment_of, now_seconds, now_us
 
 logger = logging.getLogger("resonate.events")
 
@@ -125,7 +124,7 @@ class IntakeTold:
         told = self.evaluations.due()
         if told:
             try:
-                await asyncio.to_thread(self.evaluations.keep, told, time.time())
+                await asyncio.to_thread(self.evaluations.keep, told, now_seconds())
             except OSError:
                 self.evaluations.give_back(told)
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ from app.keys.uses import MINUTE_SECONDS, KeyUse, KeyUses
 from app.runtime.settings import Settings, TokenKey, token_key
 from app.runtime.telemetry import Telemetry
 from events.ingest.network_digests import NetworkDigests
+from kit.time import now_seconds
 
 if TYPE_CHECKING:
     from app.identity.user_tokens import UserTokens
@@ -45,7 +45,7 @@ class LiveKeys:
     def take_up(self) -> None:
         """Swaps in the listed keys that are in force now, if others are; those of user tokens with them."""
         tokens = self.listed.user_tokens
-        if self._settings.keys is None or not self.listed.poll(time.time()):
+        if self._settings.keys is None or not self.listed.poll(now_seconds()):
             return
         self.known.follow(listed_grants(self.listed.in_force, self._settings.origins), self.listed.ended)
         if self.listed.user_tokens != tokens:
@@ -55,7 +55,7 @@ class LiveKeys:
 
     async def keep_uses(self, networks: NetworkDigests, *, ending: bool = False) -> None:
         """Once a minute and at the end it is kept which keys were used, for all workers."""
-        now = time.time()
+        now = now_seconds()
         noted = self.uses.due(now, ending=ending)
         if noted:
             minute = int(now) // MINUTE_SECONDS

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import logging
 import secrets
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -17,7 +16,7 @@ from experiments.catalog.catalog import Catalog
 from experiments.catalog.reader import CatalogReader
 from experiments.definitions.shop import Slot
 from kit.files import FileMark, mark_of, read_or_none
-from kit.time import DAY_SECONDS, DAY_US
+from kit.time import DAY_SECONDS, DAY_US, now_seconds
 from recommender.ranking.request import ListItem, ListRequest, PastPurchase, Ranking, Strategy
 from recommender.ranking.rules import Condition, FilterError, ListRules, ScoreBoost, conditions
 
@@ -167,7 +166,7 @@ class LiveRecommender:
         strategy, model_version, ranking = request.strategy, None, Ranking((), "popular")
         if self._publication is not None:
             model_version = self._publication.versions[0]
-            ranking = self._publication.ranking(request, time.time())
+            ranking = self._publication.ranking(request, now_seconds())
         fallback = None if strategy == "popular" else ranking.fallback
         if counted:
             self._telemetry.recommended(strategy, fallback is not None, len(ranking.items))

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import logging
-import time
 from collections.abc import AsyncGenerator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +58,7 @@ from experiments.catalog.reader import CatalogReader
 from experiments.catalog.visible import Visible
 from kit.files import FileMark, mark_of
 from kit.tasks import Tasks
-from kit.time import SECOND_US
+from kit.time import SECOND_US, now_seconds
 
 if TYPE_CHECKING:
     from app.identity.preview_links import PreviewLink, PreviewLinks
@@ -107,7 +106,7 @@ class Previews:
                 logger.warning("preview links show nothing: %s", error)
         if self._links is None:
             return [None for _ in tokens]
-        now = time.time()
+        now = now_seconds()
         return [self._links.read(token, now) for token in tokens]
 
 

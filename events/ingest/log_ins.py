@@ -1,7 +1,6 @@
 """Log-ins that a shop's backend vouches for: which user a visitor is proven to be, and until when, for all workers."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -15,7 +14,7 @@ from events.store.connection import Call, Connection
 from events.store.keys import log_in_key
 from events.store.shared_reads import SharedReads
 from kit.files import create_file
-from kit.time import DAY_SECONDS
+from kit.time import DAY_SECONDS, now_seconds
 
 DAY_MS: Final = DAY_SECONDS * 1_000
 BUCKETS: Final = 1_024
@@ -47,7 +46,7 @@ class LogIns:
 
     async def begin(self, visitor_id: str, user_id: str, seconds: float) -> None:
         """From now on, for so long, this visitor is this user and nobody else. Raises StoreUnavailable."""
-        now = round(time.time() * 1_000)
+        now = round(now_seconds() * 1_000)
         await self._tell([_call(visitor_id, _digest(user_id), now, now + round(seconds * 1_000))])
 
     async def end(self, visitor_id: str) -> None:
@@ -55,7 +54,7 @@ class LogIns:
 
         Raises StoreUnavailable.
         """
-        now = round(time.time() * 1_000)
+        now = round(now_seconds() * 1_000)
         await self._tell([_call(visitor_id, b"", now, now + DAY_MS)])
 
     def are_told(self, records: Iterable[Record]) -> bool:
@@ -67,7 +66,7 @@ class LogIns:
 
         The log has them by then, so a failure here is counted, not raised.
         """
-        now = round(time.time() * 1_000)
+        now = round(now_seconds() * 1_000)
         calls = [
             _call(record.visitor_id, _digest(record.user_id), min(record.time // 1_000, now), ends)
             for record in records
@@ -87,7 +86,7 @@ class LogIns:
             )
         except StoreUnavailable:
             return [False] * len(pairs)
-        now = round(time.time() * 1_000)
+        now = round(now_seconds() * 1_000)
         told = [(answer or b"0 0 ").split(b" ") for answer in answers]
         return [
             user == _digest(named) and int(until) > now

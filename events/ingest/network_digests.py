@@ -1,6 +1,5 @@
 """Numbers that tell the networks of one shop day apart, and that nobody can turn back or join over days."""
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, tzinfo
 from datetime import time as time_of_day
@@ -11,6 +10,7 @@ from typing import Final
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.keys import SHARDS
+from kit.time import now_seconds
 
 KEY_BYTES: Final = 16
 DIGEST_BYTES: Final = 4
@@ -27,7 +27,7 @@ class NetworkDigests:
     """
 
     def __init__(
-        self, connection: Connection, zone: Callable[[], tzinfo], now: Callable[[], float] = time.time
+        self, connection: Connection, zone: Callable[[], tzinfo], now: Callable[[], float] = now_seconds
     ) -> None:
         """`zone` is the shop's; `now` gives epoch seconds."""
         self._connection = connection

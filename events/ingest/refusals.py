@@ -1,6 +1,5 @@
 """How many answers went to visitors of whom nothing may be known: one count per experiment and shop day, of no arm."""
 
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, tzinfo
@@ -10,7 +9,7 @@ from events.ingest.network_digests import MIDNIGHT
 from events.ingest.stream import Stream
 from events.records import REFUSED, Record
 from events.store.availability import StoreUnavailable
-from kit.time import SECOND_US
+from kit.time import SECOND_US, now_seconds
 
 MOST_WAITING: Final = 1_000  # records while the store is away; further answers are not counted then
 
@@ -23,7 +22,7 @@ class Refusals:
     """
 
     def __init__(
-        self, stream: Stream, zone: Callable[[], tzinfo], ids: Iterator[str], now: Callable[[], float] = time.time
+        self, stream: Stream, zone: Callable[[], tzinfo], ids: Iterator[str], now: Callable[[], float] = now_seconds
     ) -> None:
         """`zone` is the shop's, `ids` are those of the rows, `now` gives epoch seconds."""
         self._stream = stream

@@ -1,8 +1,10 @@
 """The manifest beside each part, what the part holds and its sha256, and the listing of the log's folders."""
 
+import contextlib
 import os
 import re
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -81,7 +83,7 @@ def write_manifest(path: Path, manifest: Manifest) -> None:
 LOG: Final = "log"
 FOLDER_PREFIX: Final = "date="
 _FOLDER = re.compile(re.escape(FOLDER_PREFIX) + r"\d{4}-\d{2}-\d{2}")
-_SETTLED_NANOSECONDS: Final = 100_000_000  # a folder that changed this recently may change again within one clock tick
+_SETTLED_SECONDS: Final = 0.1  # a folder that changed this recently may change again within one tick of its clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,31 +132,38 @@ def date_folder(log: Path, day: date) -> Path:
 
 
 class FolderListing:
-    """The files of a log's folders; a folder whose time of change stood still is not read again."""
+    """The files of a log's folders; a folder whose time of change stood still is not read again.
 
-    def __init__(self, log: Path) -> None:
-        """List the folders below `log`."""
+    That time is the file system's. It is compared with itself alone, for no clock of ours need be the one it goes by.
+    """
+
+    def __init__(self, log: Path, pace: Callable[[], float] = time.monotonic) -> None:
+        """List the folders below `log`; `pace` counts the seconds between two looks."""
         self._log = log
-        self._known: dict[Path, tuple[int, list[Found]]] = {}
-        self._seen: dict[str, int] = {}
+        self._pace = pace
+        self._known: dict[Path, list[Found]] = {}
+        self._seen: dict[Path, tuple[int, float]] = {}  # a folder's time of change, and since when it is known, by pace
+        self._settled = set[Path]()
 
     def files(self) -> list[Found]:
         """Every part's files, in no particular order."""
-        looked_at = time.time_ns() - _SETTLED_NANOSECONDS
-        folders = date_folders(self._log)
-        try:
-            self._seen = {os.fspath(folder): os.stat(folder).st_mtime_ns for folder in (self._log, *folders)}
-        except FileNotFoundError:
-            self._seen = {}
-        if max(self._seen.values(), default=0) >= looked_at:
-            self._seen = {}  # one of them may change again within the same tick of the clock
-        self._known = {folder: self._known[folder] for folder in folders if folder in self._known}
+        now, before, folders = self._pace(), self._seen, date_folders(self._log)
+        self._seen = {}
+        with contextlib.suppress(FileNotFoundError):
+            for folder in (self._log, *folders):
+                changed = os.stat(folder).st_mtime_ns
+                known = before.get(folder)
+                self._seen[folder] = known if known is not None and known[0] == changed else (changed, now)
+        self._settled = {folder for folder, (_, since) in self._seen.items() if now - since > _SETTLED_SECONDS}
+        self._known = {folder: files for folder, files in self._known.items() if folder in self._settled}
         return [file for folder in folders for file in self._files(folder)]
 
     def stood_still(self) -> bool:
         """Whether nothing in the log's folders has changed since `files` was asked."""
+        if not self._seen or len(self._settled) < len(self._seen):
+            return False
         try:
-            return bool(self._seen) and all(os.stat(path).st_mtime_ns == was for path, was in self._seen.items())
+            return all(os.stat(path).st_mtime_ns == was for path, (was, _) in self._seen.items())
         except FileNotFoundError:
             return False
 
@@ -163,10 +172,9 @@ class FolderListing:
         self._known.clear()
 
     def _files(self, folder: Path) -> list[Found]:
-        changed = os.stat(folder).st_mtime_ns
         known = self._known.get(folder)
-        if known is not None and known[0] == changed:
-            return known[1]
+        if known is not None:
+            return known
         suffixes: dict[PartName, set[str]] = {}
         with os.scandir(folder) as entries:
             for entry in entries:
@@ -175,8 +183,8 @@ class FolderListing:
                 if name is not None and suffix in (DATA_SUFFIX, MANIFEST_SUFFIX):
                     suffixes.setdefault(name, set()).add(suffix)
         files = [Found(folder, name, DATA_SUFFIX in own, MANIFEST_SUFFIX in own) for name, own in suffixes.items()]
-        if time.time_ns() - changed > _SETTLED_NANOSECONDS:
-            self._known[folder] = (changed, files)
+        if folder in self._settled:
+            self._known[folder] = files
         return files
 
 

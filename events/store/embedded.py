@@ -5,7 +5,6 @@ import logging
 import os
 import signal
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,7 @@ from events.store.recovery import damaged_folders, finish_interrupted, lacks_man
 from kit.child import Child
 from kit.files import append_to, take_lock
 from kit.private import private_folder
+from kit.time import now_utc
 
 logger = logging.getLogger("resonate.store")
 
@@ -257,7 +257,7 @@ class EmbeddedStore:
         self._ready_at = 0.0
 
     def _recover(self) -> None:
-        result = recover(self._directory, datetime.now(UTC))
+        result = recover(self._directory, now_utc())
         self._recovered_before_this_attempt = True
         logger.error("store recovered: %s", result)
 

@@ -20,6 +20,7 @@ from events.parts.manifest import LOG, FolderListing, PartName
 from events.parts.part import SCHEMA, Contents, DataDamaged, Part, PartListing, conformed
 from events.parts.sealing import Place, write_part
 from kit.files import FileMark, mark_of
+from kit.time import now_seconds
 
 SLICE_ROWS: Final = 100_000
 """So many rows are in memory at a time, however large the day."""
@@ -119,7 +120,7 @@ class Compaction:
         self,
         data: Path,
         grace_seconds: float = 120.0,
-        now: Callable[[], float] = time.time,
+        now: Callable[[], float] = now_seconds,
         is_stopping: Callable[[], bool] = lambda: False,
         pace: Callable[[], float] = time.monotonic,
     ) -> None:

@@ -23,6 +23,7 @@ from events.store.keys import events_key, wanted_key
 from events.writer.decoding import Entry, entry, in_parts, readable_rows, received_at, received_date
 from events.writer.resumption import resume_point
 from events.writer.watermark import Watermark, publish
+from kit.time import now_seconds
 
 _LOOK_SECONDS: Final = 0.05
 _SHARDS_LOOKED_AT: Final = 4
@@ -54,7 +55,7 @@ class WriterOptions:
     cut_events: int = 20_000
     grace_seconds: float = 120.0
     reach: Reach = unreached
-    now: Callable[[], float] = time.time
+    now: Callable[[], float] = now_seconds
     owner: str = ""
     gauge: Gauge = untold
     back_within: Callable[[int, float | None], None] = lambda shard, seconds: None

@@ -1,7 +1,6 @@
 """Analyses a table that comes from elsewhere with the same engine and gives the same readout."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
 from experiments.answers.health import Check, Excluded, Health, MultiExposure
@@ -23,6 +22,7 @@ from experiments.readout.study import StudiedMetric
 from experiments.statistics.sample_ratio import balance
 from experiments.wording.figures import rate_text
 from experiments.wording.sentences import worded
+from kit.time import now_utc
 
 
 def import_table(path: Path, request: ImportRequest) -> Readout:
@@ -129,7 +129,7 @@ def _readout(request: ImportRequest, digest: str, analysed: _Analysed) -> Readou
         name=request.experiment,
         phase=0,
         fingerprint=digest,
-        as_of=datetime.now(UTC).replace(microsecond=0),
+        as_of=now_utc().replace(microsecond=0),
         watermark=None,
         pending=0,
         state="closed",

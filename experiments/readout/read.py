@@ -48,7 +48,7 @@ from experiments.readout.study import Archive, InvalidDate, ReadoutQuery, Studie
 from experiments.readout.tables import analyst_sql, comparison_rows, unit_table
 from experiments.wording.sentences import priced, worded
 from experiments.wording.worth import worth_of
-from kit.time import DAY_US, SECOND_US, microseconds, moment_of
+from kit.time import DAY_US, SECOND_US, microseconds, moment_of, now_utc
 
 Found = TypeVar("Found")
 FRESH_US: Final = 60 * SECOND_US  # how long an answer stands while nothing arrives: units grow mature, days close
@@ -62,7 +62,7 @@ class Readouts:
 
     log: EventLog
     archive: Archive
-    now: Callable[[], datetime] = field(default=lambda: datetime.now(UTC))
+    now: Callable[[], datetime] = field(default=now_utc)
     cache_entries: int = 256
     _cache: OrderedDict[tuple[object, ...], Readout] = field(default_factory=OrderedDict[tuple[object, ...], Readout])
     _kept: OrderedDict[tuple[object, ...], tuple[object, Readout]] = field(default_factory=OrderedDict[Any, Any])

@@ -7,7 +7,6 @@ import secrets
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kit.files import replace_file, sync, temporary_path, write_file
+from kit.time import now_utc
 
 MANIFEST: Final = "manifest.json"
 CURRENT: Final = "current"
@@ -120,4 +120,4 @@ MODELS: Final = "models"
 
 def new_version() -> str:
     """A name that sorts by time."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"
+    return f"{now_utc():%Y%m%dT%H%M%S}-{secrets.token_hex(3)}"

@@ -4,7 +4,6 @@ import logging
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -13,6 +12,7 @@ import numpy as np
 
 from events.authority import Authority
 from kit.files import replace_file
+from kit.time import now_utc
 from recommender.model.artefact import (
     ArtefactDamaged,
     current_version,
@@ -224,4 +224,4 @@ def keep(folder: Path, report: Report) -> Report:
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return now_utc().isoformat(timespec="seconds")

@@ -10,7 +10,7 @@ from typing import Any, Final, Literal
 import numpy as np
 
 from events.authority import Authority
-from kit.time import DAY_SECONDS
+from kit.time import DAY_SECONDS, now_seconds
 from recommender.model.artefact import MODELS, ArtefactDamaged
 from recommender.model.identifiers import Index, Texts
 from recommender.model.products import ProductArrays
@@ -45,14 +45,14 @@ def run_training(
     Raises DataDamaged for a log that cannot be read, TableError for a table that cannot be used.
     """
     started = time.process_time()
-    now_seconds = int(time.time())  # before the log is read: what comes while it is read is not of this model
+    until_seconds = int(now_seconds())  # before the log is read: what comes while it is read is not of this model
     if table is None:
         logged = logged_purchases(data, LEAST[terms.learn_from])
     else:
         logged = LoggedPurchases.alike(purchases_from_table(table))
     every = logged.every
     cut_off = (
-        now_seconds if table is None or not len(every) else math.ceil(every.days[-1] * DAY_SECONDS) + 1
+        until_seconds if table is None or not len(every) else math.ceil(every.days[-1] * DAY_SECONDS) + 1
     ) / DAY_SECONDS
     models = data / MODELS
     models.mkdir(parents=True, exist_ok=True)

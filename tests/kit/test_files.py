@@ -20,6 +20,7 @@ from kit.files import (
     PIECES,
     Ballast,
     FilesToKeep,
+    Leftovers,
     create_file,
     keep_file,
     locked,
@@ -161,14 +162,20 @@ def test_a_temporary_file_goes_with_its_block_whatever_ends_it(tmp_path: Path) -
 
 def test_leftovers_go_when_they_are_old_and_nothing_else_goes(tmp_path: Path) -> None:
     kept, young, old = tmp_path / "file", temporary_path(tmp_path / "x"), temporary_path(tmp_path / "y")
-    for path in (kept, young):
-        path.write_bytes(b"")
+    passed = iter([0.0, 3_599.0, 3_600.0])
+    leftovers = Leftovers(tmp_path, lambda: next(passed))
+    kept.write_bytes(b"")
     old.mkdir()
     (old / "inside").write_bytes(b"")
-    for path in (kept, old):
-        os.utime(path, (1_000, 1_000))
-    remove_leftovers(tmp_path, older_than_seconds=3600)
+    leftovers.remove(older_than_seconds=3_600)
+    young.write_bytes(b"")
+    os.utime(young, (1_000, 1_000))  # whatever clock its folder goes by
+    leftovers.remove(older_than_seconds=3_600)
+    assert names(tmp_path) == sorted([kept.name, young.name, old.name])
+    leftovers.remove(older_than_seconds=3_600)
     assert names(tmp_path) == sorted([kept.name, young.name])
+    remove_leftovers(tmp_path)
+    assert names(tmp_path) == [kept.name]
 
 
 @pytest.mark.parametrize(

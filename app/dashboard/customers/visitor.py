@@ -2,7 +2,6 @@
 they stand in no address and in no log on the way; who looks, and who erases, stands in the audit first.
 """
 
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Literal
@@ -22,6 +21,7 @@ from app.http.errors import Problem
 from app.management.audit import Act, auditing, note, subject_of
 from app.routes.dependencies import Asked, Worker, analysed_for
 from app.worker.resources import Resources
+from kit.time import now_seconds
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -81,7 +81,7 @@ async def looked_at_visitor(request: Request, asked: Asked, signed: SignedIn, wo
     status, held = await _person(signed, worker, PersonQuery(wanted.kind, wanted.id, wanted.only))
     if status == 409:
         return _page(request, signed, "held", wanted, several=held)
-    now, rows = time.time(), held["events"]
+    now, rows = now_seconds(), held["events"]
     given = given_now(worker.visible_to(None, now), held, wanted.kind, wanted.id, now)
     shown: dict[str, Any] = {"given": given, "why": {**sentences_in("Reason"), **sentences_in("NotInReason")}}
     shown |= {"seen": variants_seen(rows), "paged": newest_events(rows, wanted.page)}

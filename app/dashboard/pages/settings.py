@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +29,7 @@ from app.tag.library import TagLines
 from app.worker.resources import Resources
 from events.store.availability import StoreUnavailable
 from kit.files import read_or_none
+from kit.time import now_seconds
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -75,7 +75,7 @@ async def person_added(request: Request, signed: SignedIn, worker: Worker) -> Re
     fields = await posted(request, signed)
     people, email, role = worker.people, fields.get("email", ""), fields.get("role", "")
     return await _with_link(
-        request, signed, worker, fields, lambda by: people.add(email, role_of(role), by, time.time())
+        request, signed, worker, fields, lambda by: people.add(email, role_of(role), by, now_seconds())
     )
 
 
@@ -84,7 +84,7 @@ async def link_made(request: Request, signed: SignedIn, worker: Worker) -> Respo
     """Shows a new link by which somebody signs in."""
     fields = await posted(request, signed)
     people, email = worker.people, fields.get("email", "")
-    return await _with_link(request, signed, worker, fields, lambda by: people.link(email, by, time.time()))
+    return await _with_link(request, signed, worker, fields, lambda by: people.link(email, by, now_seconds()))
 
 
 @router.post("/dashboard/settings/role")
@@ -204,7 +204,7 @@ def _led_back(request: Request) -> Response:
 
 async def _sessions(worker: Resources) -> list[SignedInSession]:
     try:
-        return [*await worker.sessions.listed(known_people(worker), time.time())]
+        return [*await worker.sessions.listed(known_people(worker), now_seconds())]
     except StoreUnavailable as away:
         raise store_away(away) from None
 
@@ -252,7 +252,7 @@ def _keys(worker: Resources) -> list[dict[str, Any]]:
 
 
 def _people(known: PeopleList) -> list[dict[str, Any]]:
-    now = time.time()
+    now = now_seconds()
     ends = {link.person: link.ends for link in known.links if link.used is None and now < link.ends}
     return [
         {"email": each.email, "role": each.role, "added": each.added[:10], "link": _minute(ends.get(each.id))}

@@ -23,6 +23,7 @@ from app.people.sessions import LONGEST_SESSION_SECONDS, Session
 from app.routes.dependencies import Asked, Worker
 from app.worker.resources import Resources
 from events.store.availability import StoreUnavailable
+from kit.time import now_seconds
 
 router = APIRouter(include_in_schema=False, route_class=PageRoute)
 
@@ -106,7 +107,7 @@ async def _entered(worker: Resources, asks: SignIn, browser: str) -> str:
 
     Raises LinkUsed, PeopleRefused, Problem 503.
     """
-    people, now = worker.people, time.time()
+    people, now = worker.people, now_seconds()
     known_people(worker)
     member = people.whose(asks, now)
     try:

@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote, urlencode
 
@@ -14,7 +13,7 @@ from app.management.audit import Act, auditing
 from app.worker.resources import Resources
 from experiments.drafts.form import filled
 from experiments.drafts.keeping import DraftRefused, draft_written, text_digest
-from kit.time import iso
+from kit.time import iso, now_utc
 
 LOOK_SECONDS: Final = 0.1
 MOST_LOOKS: Final = 40
@@ -33,7 +32,7 @@ async def saved(asked: Exchange, worker: Resources, signed: Signed, fields: Mapp
     """Writes the file of a draft that passes its check; the page that shows what came of it. Raises NotSaved."""
     form, drafts, seen = filled(fields), drafts_of(worker), fields.get("seen", "")
     key, text, editing = form.draft.key, form.text, bool(fields.get("draft"))
-    written = draft_written(text, signed.email, iso(datetime.now(UTC), "seconds"), kept(fields))
+    written = draft_written(text, signed.email, iso(now_utc(), "seconds"), kept(fields))
     act = Act("draft", key, {"sha256": seen} if editing else None, {"file": form.file, "sha256": text_digest(text)})
     version = "" if text_digest(text) == seen else worker.catalogs.catalog.version  # the same text changes nothing
     try:

@@ -7,7 +7,6 @@ import time
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -127,7 +126,7 @@ def test_a_change_between_evaluation_and_stream_is_told(tmp_path: Path, monkeypa
 
 def test_what_time_alone_changes_is_told_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     moment = [time.time()]
-    monkeypatch.setattr("app.delivery.streams.time", SimpleNamespace(time=lambda: moment[0]))
+    monkeypatch.setattr("app.delivery.streams.now_seconds", lambda: moment[0])
     files = {**DEFINITIONS, "later.yaml": later()}
     with OneWorker(tmp_path, files) as worker, Listener(worker.url, SUB) as page, Listener(worker.url, STREAM) as other:
         before, asks = json.loads(page.event()["data"]), other.event()

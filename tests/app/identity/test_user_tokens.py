@@ -118,7 +118,7 @@ def test_a_remembered_token_ends_with_its_time_and_the_memory_is_bounded(
     assert len(tokens._verified) == 3
     assert tokens.doubt(token, None, "u-1") is None
     later = time.time() + 71
-    monkeypatch.setattr(user_tokens.time, "time", lambda: later)
+    monkeypatch.setattr(user_tokens, "now_seconds", lambda: later)
     assert tokens.doubt(token, None, "u-1") == "expired"
 
 

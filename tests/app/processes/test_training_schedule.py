@@ -18,7 +18,7 @@ class Clock:
     """Both clocks of the schedule."""
 
     def __init__(self) -> None:
-        self.passed = 0.0
+        self.passed = self.jumped = 0.0
 
     def after(self, seconds: float) -> None:
         self.passed += seconds
@@ -27,8 +27,10 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
-    clocks = SimpleNamespace(monotonic=lambda: made.passed, time=lambda: WALL + made.passed)
-    monkeypatch.setattr(supervisor, "time", clocks)
+    counting = SimpleNamespace(monotonic=lambda: made.passed)
+    monkeypatch.setattr(supervisor, "time", counting)
+    monkeypatch.setattr("kit.time.time", counting)
+    monkeypatch.setattr("kit.time.now_seconds", lambda: WALL + made.passed + made.jumped)
     return made
 
 
@@ -70,6 +72,30 @@ def test_a_live_model_is_trained_anew_after_the_hours_whatever_came_of_the_last_
     clock.after(HOURS * 3600 - 1)
     assert not schedule.due()
     clock.after(TRAINING_LOOK_SECONDS)
+    assert schedule.due()
+
+
+@pytest.mark.parametrize("jump", [3 * 86_400.0, -3_600.0])
+def test_a_jump_of_the_wall_clock_moves_no_training(clock: Clock, tmp_path: Path, jump: float) -> None:
+    report(tmp_path, "published", at=0)
+    schedule = TrainingSchedule(tmp_path, HOURS)
+    clock.after(FIRST_TRAINING_SECONDS)
+    assert not schedule.due()
+    clock.jumped = jump
+    clock.after(HOURS * 3600 - FIRST_TRAINING_SECONDS - 1)
+    assert not schedule.due()
+    clock.after(TRAINING_LOOK_SECONDS)
+    assert schedule.due()
+
+
+def test_a_training_that_ended_by_a_clock_that_was_ahead_is_not_waited_for_until_then(
+    clock: Clock, tmp_path: Path
+) -> None:
+    report(tmp_path, "published", at=3 * 86_400.0)
+    schedule = TrainingSchedule(tmp_path, HOURS)
+    clock.after(FIRST_TRAINING_SECONDS)
+    assert not schedule.due()
+    clock.after(HOURS * 3600)
     assert schedule.due()
 
 

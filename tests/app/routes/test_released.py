@@ -3,12 +3,10 @@
 import json
 import re
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from itertools import count
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import httpx
@@ -79,9 +77,9 @@ def world(worker: OneWorker) -> Iterator[World]:
     with pytest.MonkeyPatch.context() as patched:
         for name, module in list(sys.modules.items()):
             if name.startswith(("app.delivery.", "app.intake.", "app.management.", "app.routes.")) and hasattr(
-                module, "time"
+                module, "now_seconds"
             ):
-                patched.setattr(module, "time", SimpleNamespace(time=standing.time, monotonic=time.monotonic))
+                patched.setattr(module, "now_seconds", standing.time)
         patched.setattr("app.intake.tracking.now_us", standing.now_us)
         yield standing
 

@@ -92,7 +92,7 @@ def test_one_answer_is_stored_though_nobody_noted_the_first(shop: OneWorker, mon
 
 def test_a_link_that_is_over_says_so(shop: OneWorker, monkeypatch: pytest.MonkeyPatch) -> None:
     link, now = made(shop, days=2), time.time()
-    monkeypatch.setattr(routes.time, "time", lambda: now + 2 * DAY_SECONDS + 1)
+    monkeypatch.setattr(routes, "now_seconds", lambda: now + 2 * DAY_SECONDS + 1)
     for answer in (httpx.get(link["url"]), press(link, 3)):
         assert (answer.status_code, "This link is over" in answer.text) == (410, True)
         assert link["expires_at"][:10] in answer.text
