@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.backup.manifest import DATA, JOURNAL, REST, BackupManifest, BackupUnusable, Progress, read_backup, sync_tree
-from app.runtime.data_directory import RESTORED, DataDirectory, DirectoryInUse, DirectoryUnusable
+from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
+from app.runtime.format import RESTORED
 from events.log.copying import make_digests
 from events.log.verify import LogReport, verify_log
 from events.privacy.journal import Erasure, ErasureJournal, JournalUnusable, erase_again
 from events.writer.rest import RestUnreadable, write_rest
-from kit.files import content_of, copy_file, remove_leftovers, sync, temporary_path
+from kit.files import TEMPORARY_PREFIX, content_of, copy_file, remove_leftovers, sync, temporary_path
 from kit.time import now_us
 
 NOTHING: Final = frozenset({"resonate.lock", "lost+found"})
@@ -90,18 +91,30 @@ def restore_backup(source: Path, data: Path, journals: Sequence[Path], progress:
 
 def _claimed(data: Path) -> int:
     """The lock of a data directory that holds nothing, made where there is none. Raises RestoreRefused."""
+    directory = DataDirectory(data)
     try:
+        if not directory.lock_file.exists():  # nothing is written where nothing can be restored
+            _refuse_full(data)
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = DataDirectory(data).claim()
+        lock = directory.claim()
     except (DirectoryInUse, DirectoryUnusable) as error:
         raise RestoreRefused(str(error)) from None
     except OSError as error:
         raise RestoreRefused(f"data directory {data}: {error.strerror}") from None
-    remove_leftovers(data)  # of a restore that was killed
-    if {path.name for path in data.iterdir()} - NOTHING:
+    try:
+        remove_leftovers(data)  # of a restore that was killed
+        _refuse_full(data)
+    except BaseException:
         os.close(lock)
-        raise RestoreRefused(f"{data} is not empty; restore into a new directory, then exchange them")
+        raise
     return lock
+
+
+def _refuse_full(data: Path) -> None:
+    """Raises RestoreRefused where there is more than nothing, and what a killed restore left; OSError."""
+    there = {path.name for path in data.iterdir()} if data.exists() else set()
+    if {name for name in there - NOTHING if not name.startswith(TEMPORARY_PREFIX)}:
+        raise RestoreRefused(f"{data} is not empty; restore into a new directory, then exchange them")
 
 
 def _put(draft: Path, data: Path) -> None:

@@ -56,7 +56,7 @@ def restore(
     """Write a backup into RESONATE_DATA, which must be absent or empty; exit code 1 when it is damaged."""
     from app.backup.restoring import RestoreRefused, restore_backup
 
-    settings = environment_settings()
+    settings = environment_settings(restores=True)
     journal = erasures or settings.erasure_journal
     try:
         with progress() as bar:

@@ -51,18 +51,22 @@ def environment_with(settings_file: Path | None) -> Mapping[str, str]:
     return os.environ if settings_file is None else {**os.environ, PLACE: str(settings_file)}
 
 
-def environment_settings(*, writes: bool = False, settings_file: Path | None = None, **given: Any) -> "Settings":
+def environment_settings(
+    *, writes: bool = False, restores: bool = False, settings_file: Path | None = None, **given: Any
+) -> "Settings":
     """The settings by the command's own options (None is not given), by environment and file.
 
     Raises Refused, also for a data directory in a format that this release may not read, or not write where the
-    command `writes`.
+    command `writes`, and for one that is half restored, unless the command `restores`.
     """
-    from app.runtime.format import FormatRefused, check_format
+    from app.runtime.format import FormatRefused, check_format, check_whole
     from app.runtime.settings import SettingsError, load_settings
 
     options = {name: value for name, value in given.items() if value is not None}
     try:
         settings = load_settings(environment_with(settings_file), **options)
+        if not restores:
+            check_whole(settings.data, writes=writes)
         check_format(settings.data, writes=writes)
     except (SettingsError, FormatRefused) as error:
         raise Refused(str(error)) from None

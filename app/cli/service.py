@@ -51,7 +51,7 @@ def serve(  # noqa: PLR0913 (one parameter per option of the command)
     (docs/settings.md)."""
     from app.limits.connections import TooFewFiles, connection_limits
     from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
-    from app.runtime.format import FormatRefused, note_format
+    from app.runtime.format import FormatRefused, check_whole, note_format
     from app.runtime.logs import configure_logging
     from app.runtime.settings import unknown_variables
     from app.serving.sockets import CannotListen, listen
@@ -68,9 +68,9 @@ def serve(  # noqa: PLR0913 (one parameter per option of the command)
     directory = DataDirectory(settings.data.absolute())
     try:
         connections, streams = connection_limits(settings.max_connections, settings.max_streams)
-        directory.refuse_pieces()
         directory.make(group_reads=settings.data_group)
         directory.claim()
+        check_whole(directory.root, writes=True)  # none is restored from now on
         note_format(directory.root)
         listener = listen(settings.host, settings.port)
     except (DirectoryInUse, DirectoryUnusable, FormatRefused, CannotListen, TooFewFiles) as error:

@@ -17,10 +17,15 @@ logger = logging.getLogger(__name__)
 RECEIVED_BYTES: Final = 1 << 18
 FIRST_SECONDS: Final = 60.0  # until the supervisor has told of definitions; it may still read them
 ORDER_SECONDS: Final = 5.0
+MOST_ORDERS: Final = 64  # of one process that wait for their answer
 
 
 class LineSilent(Exception):
     """The supervisor did not answer in time, or its line has ended."""
+
+
+class TooManyOrders(Exception):
+    """So many orders wait for their answer that this one was not sent."""
 
 
 class Line:
@@ -65,12 +70,14 @@ class Line:
             self._end.close()
 
     async def order(self, asked: OrderAsked) -> OrderDone:
-        """Let the supervisor carry an order out. Raises LineSilent, or what `done_of` raises."""
+        """Let the supervisor carry an order out. Raises TooManyOrders, LineSilent, or what `done_of` raises."""
+        if len(self._asked) >= MOST_ORDERS:
+            raise TooManyOrders(f"{MOST_ORDERS} orders wait already, so nothing was done")
         number = next(self._numbers)
         answered = self._asked[number] = asyncio.get_running_loop().create_future()
         try:
             async with asyncio.timeout(ORDER_SECONDS):
-                self._unsent += Frame(ORDER, number, asked.encoded()).packed()
+                self._unsent += Frame(ORDER, number, asked.encoded(ORDER_SECONDS)).packed()
                 self._send()
                 answer = await answered
         except (TimeoutError, OSError):

@@ -1,9 +1,12 @@
 """An order from whoever gives it to whoever carries it out: asked, checked by the one function, done, and answered."""
 
+import logging
 import socket
+import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final, NamedTuple, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -26,6 +29,8 @@ from experiments.catalog.overrides import (
 from kit.private import elsewhere, is_trusted
 from kit.time import now_utc
 
+logger = logging.getLogger("resonate.supervisor")
+
 COMMAND_SECONDS: Final = 10.0
 REFUSALS: Final[dict[str, type[Exception]]] = {
     kind.__name__: kind
@@ -36,7 +41,8 @@ REFUSALS: Final[dict[str, type[Exception]]] = {
 class OrderAsked(msgspec.Struct, frozen=True):
     """What an experiment is told, and the line of the audit about it, which gets the status before and after it.
 
-    `ignored` is what a ship goes against.
+    `ignored` is what a ship goes against. Whoever asks waits until `until`, of this machine's monotonic clock; an order
+    that was not begun by then is not done.
     """
 
     key: str
@@ -44,10 +50,11 @@ class OrderAsked(msgspec.Struct, frozen=True):
     line: AuditLine
     variant: str | None = None
     ignored: str | None = None
+    until: float | None = None
 
-    def encoded(self) -> bytes:
-        """As it is sent. Raises OverrideRefused for one that is longer than what is heard."""
-        content = msgspec.json.encode(self)
+    def encoded(self, seconds: float) -> bytes:
+        """As it is sent by who waits so long. Raises OverrideRefused for one that is longer than what is heard."""
+        content = msgspec.json.encode(replace(self, until=time.monotonic() + seconds))
         if len(content) > LARGEST_QUESTION:
             raise OverrideRefused(f"the order has {len(content)} bytes; it may have {LARGEST_QUESTION}")
         return content
@@ -79,19 +86,23 @@ class Keeper(Protocol):
 
     not_kept: str | None
 
-    def obey(self, told: Order, now: datetime, tell: Telling) -> Override: ...
+    def order(self, told: Order, now: datetime, tell: Telling) -> Override: ...
+    def hold(self, now: datetime) -> None: ...
 
 
-def carried_out(keeper: Keeper, audit: Audit, content: bytes) -> bytes:
-    """The supervisor's answer to an order that somebody asked for."""
-    asked = msgspec.json.decode(content, type=OrderAsked)
-    noted: list[bool] = []
+def carried_out(keeper: Keeper, audit: Audit, contents: Sequence[bytes]) -> list[bytes]:
+    """The supervisor's answers to orders that came together: they are kept together, with one wait for the disk."""
+    now, follow = now_utc(), list[AuditLine]()
+    taken = [_taken_up(keeper, audit, content, (now, follow)) for content in contents]
+    if not any(isinstance(each, _TakenUp) for each in taken):
+        return [each for each in taken if isinstance(each, bytes)]
     try:
-        override = keeper.obey(asked.order, now_utc(), _telling(asked, audit, noted))
-    except tuple(REFUSALS.values()) as refusal:
-        return msgspec.json.encode(OrderRefused(type(refusal).__name__, str(refusal)))
-    answer = OrderDone(override.status, override.ordered_at, keeper.not_kept is None, all(noted))
-    return msgspec.json.encode(answer)
+        keeper.hold(now)
+    except Exception:
+        logger.exception("orders failed")
+        return [FAILED if isinstance(each, _TakenUp) else each for each in taken]
+    noted = not follow or audit.follow(*follow)
+    return [each if isinstance(each, bytes) else each.answer(keeper, noted) for each in taken]
 
 
 def written_order(data: Path, catalog: Catalog, audit: Audit, asked: OrderAsked) -> OrderDone:
@@ -99,9 +110,9 @@ def written_order(data: Path, catalog: Catalog, audit: Audit, asked: OrderAsked)
 
     Raises one of REFUSALS, or OSError where it cannot be kept.
     """
-    noted: list[bool] = []
-    override = order(data, catalog, asked.order, now_utc(), _telling(asked, audit, noted))
-    return OrderDone(override.status, override.ordered_at, noted=all(noted))
+    follow: list[AuditLine] = []
+    override = order(data, catalog, asked.order, now_utc(), _telling(asked, audit, follow))
+    return OrderDone(override.status, override.ordered_at, noted=not follow or audit.follow(*follow))
 
 
 def done_of(content: bytes) -> OrderDone:
@@ -124,7 +135,7 @@ def asked_of_service(path: Path, asked: OrderAsked) -> OrderDone | None:
         if not is_trusted(end.fileno()):
             raise PermissionError(f"another user's process listens at {path}")
         try:
-            answer = _answered(end, Frame(ORDER, 1, asked.encoded()))
+            answer = _answered(end, Frame(ORDER, 1, asked.encoded(COMMAND_SECONDS)))
         except ConnectionError:
             answer = FAILED
     if answer == FAILED:
@@ -151,8 +162,38 @@ def _is_there(end: socket.socket, place: Path) -> bool:
     return True
 
 
-def _telling(asked: OrderAsked, audit: Audit, noted: list[bool]) -> Telling:
-    """Writes the line of an order: one that waits for it is stopped by AuditUnusable, a pause and a stop by nothing."""
+class _TakenUp(NamedTuple):
+    """An order that was taken up, and whether its line is kept already."""
+
+    override: Override
+    noted: bool
+
+    def answer(self, keeper: Keeper, noted: bool) -> bytes:
+        kept, noted = keeper.not_kept is None, noted or self.noted
+        return msgspec.json.encode(OrderDone(self.override.status, self.override.ordered_at, kept, noted))
+
+
+def _taken_up(
+    keeper: Keeper, audit: Audit, content: bytes, given: tuple[datetime, list[AuditLine]]
+) -> _TakenUp | bytes:
+    """An order that now holds in the keeper's hands, or what its asker is answered at once."""
+    now, follow = given
+    try:
+        asked = msgspec.json.decode(content, type=OrderAsked)
+        if asked.until is not None and time.monotonic() > asked.until:
+            raise OverrideRefused("nobody waits for it any more, so it was not done")
+        return _TakenUp(
+            keeper.order(asked.order, now, _telling(asked, audit, follow)), asked.action in WAITS_FOR_THE_AUDIT
+        )
+    except tuple(REFUSALS.values()) as refusal:
+        return msgspec.json.encode(OrderRefused(type(refusal).__name__, str(refusal)))
+    except Exception:
+        logger.exception("an order failed")
+        return FAILED  # the line goes on: a process whose line ended would never hear of definitions again
+
+
+def _telling(asked: OrderAsked, audit: Audit, follow: list[AuditLine]) -> Telling:
+    """Writes the line of an order: AuditUnusable stops one that waits for it, that of a pause and a stop follows."""
     shipped = {} if asked.variant is None else {"variant": asked.variant, "ignored": asked.ignored}
 
     def tell(before: str, after: str) -> None:
@@ -160,6 +201,6 @@ def _telling(asked: OrderAsked, audit: Audit, noted: list[bool]) -> Telling:
         if asked.action in WAITS_FOR_THE_AUDIT:
             audit.write(line)
         else:
-            noted.append(audit.follow(line))
+            follow.append(line)
 
     return tell

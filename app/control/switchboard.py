@@ -6,7 +6,7 @@ import selectors
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -29,16 +29,21 @@ logger = logging.getLogger("resonate.supervisor")
 RECEIVED_BYTES: Final = 65_536
 MOST_COMMANDS: Final = 16  # that ask at once
 COMMAND_SECONDS: Final = 5.0
-Answering = Callable[[bytes], bytes]
+MOST_ORDERS: Final = 64  # that are carried out together; the others wait for the next turn
+Answering = Callable[[Sequence[bytes]], Sequence[bytes]]
 
 
 class Switchboard:
-    """All lines of a supervisor, in its selector. `answer` answers an order; whatever it raises is its own fault."""
+    """All lines of a supervisor, in its selector.
+
+    `answer` answers the orders that came in one turn, in their order; whatever it raises is its own fault.
+    """
 
     def __init__(self, selector: selectors.BaseSelector, answer: Answering) -> None:
         self._selector = selector
         self._answer = answer
         self._now: dict[str, bytes] = {}  # what holds, by topic
+        self._asked: deque[tuple[_Line, Frame]] = deque()
         self._lines: list[_Line] = []
         self._commands: list[_Line] = []
         self._listener: socket.socket | None = None
@@ -67,6 +72,24 @@ class Switchboard:
         self._selector.register(self._listener, selectors.EVENT_READ, self._admit)
         return True
 
+    @property
+    def waits(self) -> bool:
+        """Whether orders are left for the next turn, which is then not waited for."""
+        return bool(self._asked)
+
+    def carry_out(self) -> None:
+        """Answer the orders that came, at most MOST_ORDERS of them."""
+        asked = [self._asked.popleft() for _ in range(min(len(self._asked), MOST_ORDERS))]
+        if not asked:
+            return
+        try:
+            answers = self._answer([frame.content for _, frame in asked])
+        except Exception:
+            logger.exception("orders failed")
+            answers = [FAILED for _ in asked]
+        for (line, frame), answer in zip(asked, answers, strict=True):
+            line.send(Frame(ANSWER, frame.number, answer))
+
     def watch(self) -> None:
         """Hang up on commands that neither ask nor hear their answer."""
         for line in [*self._commands]:
@@ -94,12 +117,7 @@ class Switchboard:
     def _heard(self, line: "_Line", frame: Frame) -> None:
         if frame.kind != ORDER:
             raise FrameTooLarge("a process asks for what there is not")
-        try:
-            answer = self._answer(frame.content)
-        except Exception:
-            logger.exception("an order failed")
-            answer = FAILED  # the line goes on: a process whose line ended would never hear of definitions again
-        line.send(Frame(ANSWER, frame.number, answer))
+        self._asked.append((line, frame))
 
 
 class _Line:

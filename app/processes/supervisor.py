@@ -91,7 +91,7 @@ class Supervisor:
         self.audit = Audit(self.directory.root)
         self.upkeep = Upkeep(self.directory.uploads, self.audit, self.desk.note)
         self._read_keys()
-        self.switchboard = Switchboard(self.selector, lambda order: carried_out(self.keeper, self.audit, order))
+        self.switchboard = Switchboard(self.selector, lambda orders: carried_out(self.keeper, self.audit, orders))
         self.lame_duck = LameDuck(self.settings.lame_duck_seconds)
         self.store = Store(self.settings, self.directory.root, self.board.desk("store"))
         self.children = Children(
@@ -207,8 +207,10 @@ class Supervisor:
 
     def _step(self) -> None:
         """Wait for something to happen, at most one tick, and see to everything."""
-        for key, _ in self.selector.select(self.lame_duck.patience(TICK_SECONDS)):
+        patience = 0.0 if self.switchboard.waits else self.lame_duck.patience(TICK_SECONDS)
+        for key, _ in self.selector.select(patience):
             key.data()
+        self.switchboard.carry_out()
         if self.lame_duck.begun and self.notifier.stopping():
             logger.info("the service ends: within %g s at the latest", longest_stop_seconds(self.settings))
         self._reap()

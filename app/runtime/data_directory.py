@@ -1,7 +1,6 @@
 """The data directory: where each thing lies, where its store is, and the lock that says one service owns it."""
 
 import contextlib
-import json
 import logging
 import math
 import os
@@ -13,7 +12,7 @@ from typing import Final
 from app.runtime.settings import Settings
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
-from kit.files import TEMPORARY_PREFIX, read_or_none, take_lock
+from kit.files import read_or_none, take_lock
 from kit.private import NotPrivate, close_to_others, private_folder, socket_place
 
 logger = logging.getLogger("resonate.supervisor")
@@ -21,7 +20,6 @@ logger = logging.getLogger("resonate.supervisor")
 
 LARGEST_FLOOR: Final = 0.05  # of a disk
 PID_BYTES: Final = 24  # always as many, so that a full disk takes it in place of another
-RESTORED: Final = "restored"  # the end of the name of what is being restored
 ALLOW_GROUP: Final = "; RESONATE_DATA_GROUP=1 lets its group read"
 
 
@@ -138,23 +136,6 @@ class DataDirectory:
             ) from None
         if had is not None:
             logger.warning("other users could use %s (mode %04o): they cannot any more", self.root, had)
-
-    def refuse_pieces(self) -> None:
-        """Raises DirectoryUnusable for what is none: a part of a backup, or of a restore that was broken off."""
-        if any(self.root.glob(f"{TEMPORARY_PREFIX}*-{RESTORED}")):
-            raise DirectoryUnusable(
-                f"data directory {self.root}: it holds a part of what is restored there; where no restore runs any more"
-                " it was broken off: empty it and restore again, or name another directory in RESONATE_DATA"
-            )
-        backup = self.root.parent
-        with contextlib.suppress(OSError, ValueError):
-            if self.root.name == "data" and {"data_format", "began_at", "shards"} <= {
-                *json.loads((backup / "manifest.json").read_bytes())
-            }:
-                raise DirectoryUnusable(
-                    f"data directory {self.root}: it is a part of the backup {backup}, which a service would change;"
-                    f" resonate restore {backup} makes a data directory of it"
-                )
 
     def claim(self) -> int:
         """Lock the directory for this process and return the descriptor that holds the lock.

@@ -1,5 +1,6 @@
-"""The file that says in which format a data directory is: read before all else of it, noted by who serves it."""
+"""What a data directory is, before anything of it is used: a whole one, and in which format, as its file says."""
 
+import json
 import logging
 import os
 from pathlib import Path
@@ -9,11 +10,13 @@ import msgspec
 from msgspec.structs import replace
 
 from events.format import UNMARKED, Format, Release, this_release
-from kit.files import read_or_none, replace_file
+from kit.files import TEMPORARY_PREFIX, read_or_none, replace_file
 
 logger = logging.getLogger("resonate.supervisor")
 
 PLACE: Final = "format"
+RESTORED: Final = "restored"  # the end of the name of what is being restored
+OF_A_BACKUP: Final = frozenset({"data_format", "began_at", "shards"})  # in the manifest of each
 HELD: Final = ("catalogue", "log", "store")
 """What a data directory has in it as soon as a release has served it, also one that noted no format."""
 
@@ -21,8 +24,24 @@ HELD: Final = ("catalogue", "log", "store")
 class FormatRefused(Exception):
     """This release must leave a data directory alone; the message says why, and what would be right.
 
-    It is no damage: another release reads it.
+    It is no damage: another release reads it, or it is a piece of something else.
     """
+
+
+def check_whole(data: Path, *, writes: bool = False) -> None:
+    """Raises FormatRefused for half a restore, and for a backup or a part of one where a command `writes`."""
+    if any(data.glob(f"{TEMPORARY_PREFIX}*-{RESTORED}")):
+        raise FormatRefused(
+            f"data directory {data}: it holds a part of what is restored there; where no restore runs any more it was"
+            " broken off: empty it and restore again, or name another directory in RESONATE_DATA"
+        )
+    place = data.resolve()
+    for backup in (place, *([place.parent] if place.name == "data" else [])):
+        if writes and _is_backup(backup):
+            raise FormatRefused(
+                f"data directory {data}: it is a part of the backup {backup}, which would be changed;"
+                f" resonate restore {backup} makes a data directory of it"
+            )
 
 
 def check_format(data: Path, release: Release | None = None, *, writes: bool = False) -> Format | None:
@@ -71,3 +90,11 @@ def note_format(data: Path, release: Release | None = None) -> None:
         if found is None or replace(noted, written_by=found.written_by) != found:
             raise
         logger.warning("%s is noted by the next start: %s", path, error.strerror)
+
+
+def _is_backup(folder: Path) -> bool:
+    try:
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(manifest, dict) and manifest.keys() >= OF_A_BACKUP

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 import msgspec
 
 from app.analysis.queries import ResultsQuery
-from app.control.line import LineSilent
+from app.control.line import LineSilent, TooManyOrders
 from app.control.orders import OrderAsked, OrderDone, written_order
 from app.http.errors import Problem, retry_later
 from app.keys.audit import AuditLine, AuditUnusable
@@ -48,7 +48,7 @@ async def steered(worker: Resources, told: Order, line: AuditLine, against: str 
     """Carries an order out. Pause and stop are done whatever becomes of their line in the audit, which then follows.
 
     A start is checked first, as `resonate check` does. Raises Problem 404 or 409 with nothing done, 503 where what must
-    wait for its line has none, or where nobody says what became of it.
+    wait for its line has none, where too many orders wait, or where nobody says what became of it.
     """
     if told.action == "start":
         await _checked(worker, told.key)
@@ -61,6 +61,8 @@ async def steered(worker: Resources, told: Order, line: AuditLine, against: str 
             answer = await asyncio.to_thread(written_order, data, catalog, worker.audit, asked)
     except AuditUnusable as error:
         raise unkept(error) from None
+    except TooManyOrders as many:
+        raise retry_later(503, "overloaded", f"{many}; send it again", 1) from None
     except LineSilent as silent:
         raise retry_later(503, "order_not_confirmed", f"{silent}; see its status before it is sent again", 5) from None
     except tuple(_REFUSED) as error:

@@ -67,14 +67,11 @@ def last_good(paths: CatalogPaths) -> PublishedCatalog | None:
     return found or next(filter(None, map(read_published, reversed(history_files(paths)))), None)
 
 
-def publish_catalog(
-    paths: CatalogPaths, snapshot: PublishedCatalog, sources: Mapping[str, bytes], files: FilesToKeep
-) -> None:
+def publish_catalog(paths: CatalogPaths, snapshot: PublishedCatalog, files: FilesToKeep) -> None:
     """What is served is to stand in the files too; it enters the history first."""
     content = snapshot.model_dump_json().encode()
     files.put(history_path(paths, snapshot), gzip.compress(content, mtime=0))
     files.put(paths.current, content)
-    put_sources(paths, sources, files)
 
 
 def history_path(paths: CatalogPaths, snapshot: PublishedCatalog) -> Path:

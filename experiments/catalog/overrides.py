@@ -88,9 +88,7 @@ def read_overrides(paths: CatalogPaths) -> dict[str, Override]:
 
 
 Telling = Callable[[Status, Status], None]
-"""Gets the status before and after an order: of a start, a resume and a ship ahead of them, so that what it raises
-stops them.
-"""
+"""Gets the status before and after an order, ahead of it: what it raises stops the order."""
 
 
 def new_order(
@@ -131,11 +129,8 @@ def order(
     with locked(paths.overrides):
         overrides = read_overrides(paths)
         change, new = new_order(catalog, overrides.get(told.key), told, now)
-        if told.action in WAITS_FOR_THE_AUDIT:
-            tell(*change)
+        tell(*change)
         keep_file(paths.overrides, overrides_json({**overrides, told.key: new}), Ballast(data))
-        if told.action not in WAITS_FOR_THE_AUDIT:
-            tell(*change)
         return new
 
 

@@ -30,7 +30,6 @@ from experiments.catalog.files import (
 )
 from experiments.catalog.freeze import DesignFreezer, FreezeSources, half_written, refused_changes, refused_phases
 from experiments.catalog.overrides import (
-    WAITS_FOR_THE_AUDIT,
     Order,
     Override,
     Telling,
@@ -67,9 +66,9 @@ class CatalogKeeper:
     """The one process that reads the folder, freezes designs and publishes the snapshot.
 
     `boot` once, then `poll` every quarter of a second: a change is taken when the files stayed the same from one poll
-    to another for a moment (`pace` counts its seconds), so that nobody is caught in the middle of saving. `obey` an
-    order at once. Whatever it is, it holds in memory first, where `publish` tells everybody of it; the files follow,
-    and while the disk does not take them they are tried again each second.
+    to another for a moment (`pace` counts its seconds), so that nobody is caught in the middle of saving. `order` and
+    then `hold` at once. Whatever it is, it holds in memory first, where `publish` tells everybody of it; the files
+    follow, and while the disk does not take them they are tried again each second.
 
     `tell` gets each change before it is served, and whether it can wait to be noted; else an OSError of it keeps the
     change out. `note` says what is not as it should be ("" or names), and when it is over (None).
@@ -159,23 +158,23 @@ class CatalogKeeper:
         self._keep_in_time()
         return (version, errors) != (self.catalog.version, self.errors)
 
-    def obey(self, told: Order, now: datetime, tell: Telling = lambda before, after: None) -> Override:
-        """Carry an order out: when this returns it holds, and `not_kept` says whether a restart may forget it.
+    def order(self, told: Order, now: datetime, tell: Telling = lambda before, after: None) -> Override:
+        """Take up an order that makes sense; it is carried out by `hold`, with all that came with it.
 
         Raises NothingToOverride, OverrideRefused, or what `tell` raises ahead of an order that waits for it.
         """
         self._take_orders()
         change, new = new_order(self.catalog, self._orders.get(told.key), told, now)
-        if told.action in WAITS_FOR_THE_AUDIT:
-            tell(*change)
+        tell(*change)
         self._orders = {**self._orders, told.key: new}
-        self._publish(now)
         if told.key in self.missing:  # what was held may be over by this
             self._taken = None
-        self._keep()
-        if told.action not in WAITS_FOR_THE_AUDIT:
-            tell(*change)
         return new
+
+    def hold(self, now: datetime) -> None:
+        """Carry out what was ordered: when this returns it holds, `not_kept` says whether a restart may forget it."""
+        self._publish(now)
+        self._keep()
 
     def _signature(self) -> Signature:
         try:
@@ -282,8 +281,8 @@ class CatalogKeeper:
             )
             self._catalog, self._snapshot = catalog_of(published), published
             self.publish("catalogue", published.model_dump_json().encode())
-            publish_catalog(self._paths, published, sources or self._good_sources, self._to_keep)
-        elif sources is not None and sources != self._good_sources:
+            publish_catalog(self._paths, published, self._to_keep)
+        if sources is not None and sources != self._good_sources:  # an order changes none of them
             put_sources(self._paths, sources, self._to_keep)
         self._good_sources = dict(sources or self._good_sources)
         self._keep_at = 0.0

@@ -10,6 +10,22 @@ FAILING = "tests/reliability/test_failing_disks.py"
 PUBLISHED = "experiments/catalog/publisher.py"
 
 DISKS: Mapping[str, Mutation] = {
+    "late_order_done": Mutation(
+        "an order is done for which nobody waits any more, so that an old one overtakes a newer one",
+        (
+            "tests/app/control/test_lines.py::"
+            "test_orders_that_come_together_are_kept_together_and_each_has_its_own_answer",
+        ),
+        (Edit("app/control/orders.py", "time.monotonic() > asked.until", "asked.until < 0"),),
+    ),
+    "half_a_restore_served": Mutation(
+        "a restore that was killed between two names is taken for a data directory",
+        (
+            "tests/app/backup/test_edges.py::"
+            "test_a_restore_that_was_killed_while_it_put_things_into_place_is_no_data_directory",
+        ),
+        (Edit("app/runtime/format.py", "if any(data.glob(", "if not any(data.iterdir()) and any(data.glob("),),
+    ),
     "silent_on_a_disk_that_gave_up": Mutation(
         "where the disk takes no socket nobody is heard",
         ("tests/app/control/test_lines.py::test_a_service_whose_disk_takes_no_socket_is_found_elsewhere",),
@@ -53,7 +69,7 @@ DISKS: Mapping[str, Mutation] = {
             ),
             Edit(
                 PUBLISHED,
-                "            publish_catalog(self._paths, published, sources or self._good_sources, self._to_keep)\n",
+                "            publish_catalog(self._paths, published, self._to_keep)\n",
                 "",
             ),
         ),

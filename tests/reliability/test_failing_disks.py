@@ -3,7 +3,6 @@
 import ast
 import os
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -210,7 +209,7 @@ def test_the_supervisor_names_it_and_goes_on(tmp_path: Path, step: str, number: 
     upkeep = Upkeep(tmp_path / "uploads", audit, note, iter(range(1_000)).__next__)
     directory = DataDirectory(shop.data)
     with failing(number, step, tmp_path) as refused:
-        shop.keeper.obey(Order("banner", "pause"), datetime.now(UTC))
+        shop.obey(Order("banner", "pause"))
         shop.edit(BANNER + "name: Another\n")
         upkeep.put(directory.address_file, b"{}")
         audit.follow(line_of(Actor("system", "test"), "pause", "banner"))

@@ -2,6 +2,9 @@
 
 import errno
 import os
+import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import msgspec
@@ -12,8 +15,17 @@ from worlds.event_log import received, write_log
 from app.backup.making import make_backup
 from app.backup.manifest import MANIFEST, BackupUnusable, check_backup, read_backup
 from app.backup.restoring import RestoreRefused, restore_backup
-from app.runtime.data_directory import DataDirectory, DirectoryUnusable
+from app.runtime.format import FormatRefused, check_whole
 from app.runtime.settings import Settings, load_settings
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from app.backup.restoring import restore_backup
+left, rename = [*range(int(sys.argv[3]))], Path.rename
+Path.rename = lambda path, to: (left.pop(), rename(path, to))[1] if left else os._exit(9)
+restore_backup(Path(sys.argv[1]), Path(sys.argv[2]), [], lambda done, total: None)
+"""
 
 
 def untold(done: int, total: int) -> None:
@@ -95,27 +107,54 @@ def test_what_a_disk_keeps_for_itself_and_what_is_no_file_are_left_out(settings:
 
 
 def test_a_part_of_a_backup_is_no_data_directory(settings: Settings, tmp_path: Path) -> None:
-    make_backup(settings, tmp_path / "backup")
-    with pytest.raises(DirectoryUnusable, match="it is a part of the backup"):
-        DataDirectory(tmp_path / "backup" / "data").refuse_pieces()
-    DataDirectory(settings.data).refuse_pieces()
-
-
-def test_a_restore_that_was_killed_while_it_put_things_into_place_is_no_data_directory(
-    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    backup, restored = tmp_path / "backup", tmp_path / "restored"
+    backup = tmp_path / "backup"
     make_backup(settings, backup)
+    (tmp_path / "shop").symlink_to(backup / "data")
+    for part in (backup, backup / "data", tmp_path / "shop"):
+        with pytest.raises(FormatRefused, match=f"it is a part of the backup {backup}, which would be changed"):
+            check_whole(part, writes=True)
+        check_whole(part)  # who only reads may
+    check_whole(settings.data, writes=True)
 
-    def killed(*_: object) -> None:
-        raise SystemExit  # and nothing else of it runs
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "rename", killed)
-        patched.setattr("shutil.rmtree", lambda *_, **__: None)
-        with pytest.raises(SystemExit):
+@pytest.mark.parametrize("beside", ["[{}]", "7", "{", "[" * 100_000, '{"shards": 4, "name": "a shop\'s own"}'])
+def test_what_somebody_else_calls_a_manifest_is_no_backup(settings: Settings, tmp_path: Path, beside: str) -> None:
+    (tmp_path / "manifest.json").write_text(beside)
+    check_whole(settings.data, writes=True)
+
+
+@pytest.mark.parametrize("put", [0, 1])
+def test_a_restore_that_was_killed_while_it_put_things_into_place_is_no_data_directory(
+    settings: Settings, tmp_path: Path, put: int
+) -> None:
+    """As by SIGKILL, with so many of its names in place; whoever reads or serves is told, and what is there stays."""
+    backup, restored = tmp_path / "backup", tmp_path / "restored"
+    (settings.data / "people.json").write_text("{}")
+    make_backup(settings, backup)
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(backup), str(restored), str(put)], check=False)
+    assert ended.returncode == 9
+    assert len([path for path in restored.iterdir() if not path.name.startswith(".tmp-")]) == put + 1  # and the lock
+    for command in (["serve", "--port", "0"], ["export"], ["backup", str(tmp_path / "another")]):
+        refused = subprocess.run(
+            [sys.executable, "-m", "app.cli.main", *command],
+            env={**os.environ, "RESONATE_DATA": str(restored), "RESONATE_DEFINITIONS": str(tmp_path)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert refused.returncode == 1
+        assert "empty it and restore again" in refused.stderr
+    if put:
+        with pytest.raises(RestoreRefused, match="is not empty"):
             restore_backup(backup, restored, [], untold)
-    with pytest.raises(DirectoryUnusable, match="empty it and restore again"):
-        DataDirectory(restored).refuse_pieces()
-    restore_backup(backup, restored, [], untold)
-    DataDirectory(restored).refuse_pieces()
+        shutil.rmtree(restored)
+    assert restore_backup(backup, restored, [], untold).log.rows == 1
+    check_whole(restored, writes=True)
+
+
+def test_a_restore_that_is_refused_leaves_no_lock_in_what_is_somebody_elses(settings: Settings, tmp_path: Path) -> None:
+    make_backup(settings, tmp_path / "backup")
+    others = tmp_path / "photographs"
+    others.mkdir()
+    (others / "sea.jpg").write_bytes(b"blue")
+    with pytest.raises(RestoreRefused, match="is not empty"):
+        restore_backup(tmp_path / "backup", others, [], untold)
+    assert [path.name for path in others.iterdir()] == ["sea.jpg"]

@@ -5,7 +5,7 @@ import errno
 import os
 import selectors
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +15,10 @@ import msgspec
 import pytest
 
 from app.control.frames import ANSWER, FAILED, HEAD, LARGEST_QUESTION, ORDER, Frame, FrameTooLarge, Incoming
-from app.control.line import Line, LineSilent
+from app.control.line import MOST_ORDERS, Line, LineSilent, TooManyOrders
 from app.control.orders import OrderAsked, OrderDone, OrderRefused, asked_of_service, carried_out
 from app.control.switchboard import MOST_COMMANDS, Switchboard
+from app.control.switchboard import MOST_ORDERS as MOST_TOGETHER
 from app.keys.audit import Actor, Audit, AuditLine, Wanted, line_of
 from app.serving.sockets import forget_unix, listen_unix
 from experiments.catalog.overrides import ExperimentStopped, Order, Override, OverrideRefused, Telling
@@ -35,15 +36,16 @@ class Exchange:
         self.asked: list[bytes] = []
         self.board = Switchboard(self.selector, self.answer)
 
-    def answer(self, asked: bytes) -> bytes:
-        self.asked.append(asked)
-        if asked == b"fail":
+    def answer(self, asked: Sequence[bytes]) -> list[bytes]:
+        self.asked += asked
+        if b"fail" in asked:
             raise RuntimeError("nobody foresaw it")
-        return msgspec.json.encode(DONE)
+        return [msgspec.json.encode(DONE) for _ in asked]
 
     def turn(self) -> None:
         for key, _ in self.selector.select(0):
             key.data()
+        self.board.carry_out()
 
     def connect(self) -> socket.socket:
         ours, theirs = socket.socketpair()
@@ -98,7 +100,7 @@ def test_who_stands_still_holds_nobody_up_and_hears_the_newest_alone(exchange: E
 
 
 def test_an_order_is_answered_behind_what_it_changed(exchange: Exchange) -> None:
-    exchange.answer = lambda asked: exchange.board.tell("catalogue", b"paused") or b"done"  # type: ignore[method-assign]
+    exchange.answer = lambda asked: exchange.board.tell("catalogue", b"paused") or [b"done"]  # type: ignore[method-assign]
     exchange.board = Switchboard(exchange.selector, exchange.answer)
     with exchange.connect() as end:
         end.sendall(Frame(ORDER, 7, b"pause").packed())
@@ -165,7 +167,7 @@ def test_a_process_hears_what_holds_at_its_start_and_from_then_on_and_asks(excha
 
 
 def test_a_process_is_told_that_the_service_failed_at_its_order(exchange: Exchange) -> None:
-    exchange.board = Switchboard(exchange.selector, lambda asked: exchange.answer(b"fail"))
+    exchange.board = Switchboard(exchange.selector, lambda asked: exchange.answer([b"fail"]))
 
     async def live() -> None:
         process = Line(exchange.connect().detach())
@@ -273,24 +275,28 @@ class Keeper:
 
     not_kept: str | None = "no space"
     refusal: Exception | None = None
+    held = 0
 
-    def obey(self, told: Order, now: datetime, tell: Telling) -> Override:
+    def order(self, told: Order, now: datetime, tell: Telling) -> Override:
         if self.refusal is not None:
             raise self.refusal
         tell("running", "paused")
         return Override(status="paused", ordered_at=now)
 
+    def hold(self, now: datetime) -> None:
+        self.held += 1
+
 
 def test_an_order_that_is_carried_out_says_whether_it_is_kept_and_noted(tmp_path: Path) -> None:
     audit = Audit(tmp_path)
-    asked = OrderAsked("banner", "pause", line()).encoded()
-    done = msgspec.json.decode(carried_out(Keeper(), audit, asked), type=OrderDone)
+    asked = [OrderAsked("banner", "pause", line()).encoded(5.0)]
+    done = msgspec.json.decode(carried_out(Keeper(), audit, asked)[0], type=OrderDone)
     assert (done.status, done.kept, done.noted) == ("paused", False, True)
     [kept] = audit.page(None, 10, Wanted())[0]
     assert (kept.before, kept.after) == ({"status": "running"}, {"status": "paused"})
     audit.folder.rename(tmp_path / "away")
     audit.folder.write_text("in the way")
-    done = msgspec.json.decode(carried_out(Keeper(), audit, asked), type=OrderDone)
+    done = msgspec.json.decode(carried_out(Keeper(), audit, asked)[0], type=OrderDone)
     assert (done.status, done.noted, audit.waits) == ("paused", False, True)
 
 
@@ -298,5 +304,57 @@ def test_an_order_that_is_carried_out_says_whether_it_is_kept_and_noted(tmp_path
 def test_a_refusal_keeps_its_kind_and_words(tmp_path: Path, refusal: Exception) -> None:
     keeper = Keeper()
     keeper.refusal = refusal
-    answer = carried_out(keeper, Audit(tmp_path), OrderAsked("banner", "pause", line()).encoded())
+    [answer] = carried_out(keeper, Audit(tmp_path), [OrderAsked("banner", "pause", line()).encoded(5.0)])
     assert msgspec.json.decode(answer, type=OrderRefused) == OrderRefused(type(refusal).__name__, str(refusal))
+
+
+def test_orders_that_come_together_are_kept_together_and_each_has_its_own_answer(tmp_path: Path) -> None:
+    """One that nobody can read, one for which its asker waits no more, and those behind them."""
+    keeper, audit = Keeper(), Audit(tmp_path)
+    pause = OrderAsked("banner", "pause", line()).encoded(5.0)
+    late = OrderAsked("banner", "resume", line()).encoded(-1.0)
+    answers = carried_out(keeper, audit, [pause, b"{", late, pause])
+    assert [msgspec.json.decode(answers[place])["status"] for place in (0, 3)] == ["paused", "paused"]
+    assert answers[1] == FAILED
+    assert (
+        msgspec.json.decode(answers[2], type=OrderRefused).detail == "nobody waits for it any more, so it was not done"
+    )
+    assert (keeper.held, len(audit.page(None, 10, Wanted())[0])) == (1, 2)
+    carried_out(keeper, audit, [late])
+    assert keeper.held == 1
+
+
+def test_orders_of_all_lines_are_carried_out_in_one_go_as_they_came_and_no_more_than_that_at_once(
+    exchange: Exchange,
+) -> None:
+    gone: list[int] = []
+    exchange.board = Switchboard(exchange.selector, lambda asked: gone.append(len(asked)) or exchange.answer(asked))
+    with exchange.connect() as end, exchange.connect() as other:
+        for number in range(1, MOST_TOGETHER + 1):
+            end.sendall(Frame(ORDER, number, b"x").packed())
+        other.sendall(Frame(ORDER, 7, b"y").packed())
+        exchange.turn()
+        assert (gone, exchange.board.waits) == ([MOST_TOGETHER], True)
+        exchange.turn()
+        assert (gone, exchange.board.waits) == ([MOST_TOGETHER, 1], False)
+        assert [frame.number for frame in heard(end, exchange)] == [*range(1, MOST_TOGETHER + 1)]
+        assert [frame.number for frame in heard(other, exchange)] == [7]
+
+
+def test_one_order_too_many_is_refused_before_it_is_sent(exchange: Exchange) -> None:
+    async def live() -> None:
+        process = Line(exchange.connect().detach())
+        with process.follow(lambda topic, content: None):
+            asked = [
+                asyncio.create_task(process.order(OrderAsked("banner", "pause", line()))) for _ in range(MOST_ORDERS)
+            ]
+            await asyncio.sleep(0)
+            with pytest.raises(TooManyOrders, match="nothing was done"):
+                await process.order(OrderAsked("banner", "resume", line()))
+            supervising = asyncio.create_task(turning(exchange))
+            assert await asyncio.gather(*asked) == [DONE] * MOST_ORDERS
+            assert await process.order(OrderAsked("banner", "stop", line())) == DONE
+            supervising.cancel()
+
+    asyncio.run(live())
+    assert [msgspec.json.decode(each)["action"] for each in exchange.asked] == [*["pause"] * MOST_ORDERS, "stop"]

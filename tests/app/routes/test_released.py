@@ -66,7 +66,7 @@ class World:
         content = read_sources(sources).complete()
         snapshot = PublishedCatalog(version=content_version(content), received_at=NOW, content=content)
         kept = FilesToKeep()
-        publish_catalog(CatalogPaths(self.worker.settings.data), snapshot, sources, kept)
+        publish_catalog(CatalogPaths(self.worker.settings.data), snapshot, kept)
         kept.keep()
         self.worker.app.cold.state.resources.catalogs.poll()
 

@@ -131,13 +131,13 @@ def test_files_that_come_back_are_read_again(shop: Shop) -> None:
 def test_orders_work_on_what_is_held_and_a_stop_forgets_it(shop: Shop) -> None:
     all_gone(shop)
     assert shop.settle() == []
-    shop.keeper.obey(Order("banner", "pause"), shop.now)
+    shop.obey(Order("banner", "pause"))
     assert statuses(shop.keeper.catalog)["banner"] == "paused"
-    shop.keeper.obey(Order("banner", "resume"), shop.now)
-    shop.keeper.obey(Order("strip", "stop"), shop.now)
+    shop.obey(Order("banner", "resume"))
+    shop.obey(Order("strip", "stop"))
     shop.settle()
     assert (statuses(shop.keeper.catalog), missing(shop)) == ({"banner": "running"}, "banner")
-    shop.keeper.obey(Order("banner", "stop"), shop.now)
+    shop.obey(Order("banner", "stop"))
     shop.settle()
     assert (statuses(shop.keeper.catalog), missing(shop)) == ({}, None)
     assert shop.new_keeper().boot().experiments == {}
@@ -148,11 +148,11 @@ def test_orders_work_on_what_is_held_and_a_stop_forgets_it(shop: Shop) -> None:
     assert "so phase 0 does not run again" in error
     shop.edit(BANNER.replace("running", "stopped"))
     with pytest.raises(ExperimentStopped):
-        shop.keeper.obey(Order("banner", "resume"), shop.now)
+        shop.obey(Order("banner", "resume"))
 
 
 def test_a_draft_that_was_started_is_held_too(shop: Shop) -> None:
-    shop.keeper.obey(Order("draft", "start"), shop.now)
+    shop.obey(Order("draft", "start"))
     (shop.definitions / "draft.yaml").unlink()
     shop.settle()
     assert (statuses(shop.keeper.catalog)["draft"], missing(shop)) == ("running", "draft")

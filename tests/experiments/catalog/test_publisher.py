@@ -11,6 +11,8 @@ from oracles.journeys import of_this_thread
 from worlds.catalog_folders import BANNER, Shop, catalog_in
 
 from experiments.catalog.catalog import Catalog
+from experiments.catalog.files import CatalogPaths
+from experiments.catalog.overrides import Action, Order, read_overrides
 from experiments.catalog.publisher import CatalogKeeper
 from experiments.catalog.reader import CatalogReader, NoCatalog
 from kit.located import DefinitionErrors
@@ -269,3 +271,23 @@ def steps_of(folder: Path, experiments: int) -> int:
 def test_the_catalogue_comes_after_boot(shop: Shop) -> None:
     with pytest.raises(DefinitionErrors):
         _ = CatalogKeeper(shop.definitions, shop.data, lambda: shop.now).catalog
+
+
+def test_orders_that_come_together_wait_for_the_disk_once(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many waits as for one; the texts of the files, which no order changes, are not written again."""
+    shop.boot(banner=BANNER)
+    waits: list[int] = []
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        waits.append(descriptor)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    shop.obey(Order("banner", "pause"))
+    of_one, waits[:] = len(waits), []
+    together: list[Action] = ["resume", "pause"] * 30 + ["resume"]
+    shop.obey(*[Order("banner", action) for action in together])
+    assert shop.keeper.catalog.experiments["banner"].status == "running"
+    assert "banner" not in read_overrides(CatalogPaths(shop.data))  # its file says the same
+    assert len(waits) == of_one == 8  # a file and its folder: orders, designs, history, what is served

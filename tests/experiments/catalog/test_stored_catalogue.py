@@ -76,7 +76,7 @@ def test_a_release_is_read_from_current_and_history_as_it_was_published(snapshot
     with TemporaryDirectory() as folder:
         paths = CatalogPaths(Path(folder))
         files = FilesToKeep()
-        publish_catalog(paths, snapshot, {}, files)
+        publish_catalog(paths, snapshot, files)
         files.keep()
         (kept,) = history_files(paths)
         current, former = read_published(paths.current), read_published(kept)
