@@ -72,6 +72,7 @@ ci: lint test-tools ## what must pass before anything lands: format, lint, types
 	@$(PYTEST) $(COVERED)
 
 prove: setup-dev test-tools ## the long proofs, whole: properties with twenty times the examples, every promise and planted fault
+	@rm -f build/matrix.csv  # a row for each cell of this run
 	@$(PYTEST) -m "hypothesis or slow or drawn" --hypothesis-profile prove
 	@$(BIN)/resonate simulate
 	@$(BIN)/python tests/mutations.py

@@ -26,6 +26,7 @@ CLOCK_READERS = {  # file → why it may read a clock of durations
     "browser/test_engaged_time.py": "how long a person read is what the readout must say",
     "events/store/test_disk_full.py": "a clock that goes on by itself, and jumps",
     "mutations.py": "prints how long each fault took to be noticed",
+    "oracles/cells.py": "build/matrix.csv says how long each cell took",
     "oracles/witness.py": "build/matrix.csv says how long each cause took to be named",
     "reliability/test_matrix.py": "build/matrix.csv says how long each cell took to be mended",
     "servers/faults.py": "benchmarks/kills.py prints how long a service was away",

@@ -4,7 +4,6 @@ A run draws some of the cells anew; `make prove` runs them all, and writes what 
 """
 
 import contextlib
-import csv
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ from typing import Any
 
 import httpx
 import pytest
+from oracles.cells import reported
 from oracles.every_route import route_calls
 from oracles.witness import Witness
 from servers.ailing import FAULTS
@@ -31,6 +31,7 @@ FILES = {f"{key}.yaml": SIMPLE.format(key=key, status="running") for key in KEYS
 USUAL = {"RESONATE_WORKERS": "2", "RESONATE_HUNG_SECONDS": "8"}
 REPORT = REPOSITORY / "build" / "matrix.csv"
 ROUNDS = 60
+LONGEST = 3  # of the routes, by the time that their answers took, are named in the report
 HANGS = "analysis_timeout"  # said after a minute, where what is wrong is known long before
 STREAMED = {"streamFlagChanges", "streamGrowthBookFeatures"}
 
@@ -90,15 +91,19 @@ def every_route(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float
         ]
         assert calls[75:], "most operations have no example"
         answers: dict[str, tuple[int, str | None, str]] = {}
+        seconds: dict[str, float] = {}
         for call in calls:
+            began = time.monotonic()
             answer = _sent(client, call)
+            seconds[call.name] = time.monotonic() - began
             answers[call.name] = answer.status_code, answer.headers.get("retry-after"), answer.text[:400]
     broken = {name: told for name, told in answers.items() if told[0] >= 500 and not (told[0] == 503 and told[1])}
     assert broken == {}, stage.service.told()
     hung = {name: told for name, told in answers.items() if HANGS in told[2]}
     assert hung == {}, stage.service.told()
     witness.rounds(ROUNDS)
-    return {"routes": float(len(answers))}
+    longest = sorted(seconds, key=seconds.__getitem__)[-LONGEST:]
+    return {"routes": float(len(answers)), "all": sum(seconds.values()), **{name: seconds[name] for name in longest}}
 
 
 def _sent(client: httpx.Client, call: Any) -> httpx.Response:
@@ -118,8 +123,7 @@ def pauses_ordered(fault: Fault, stage: Stage, witness: Witness) -> dict[str, fl
     for way in ways:
         began = time.monotonic()
         key = way(stage, keeps=fault.keeps)
-        with stage.service.client(timeout=HUNG_SECONDS) as client:
-            until(lambda key=key: _obeyed(client, key), f"{key} is paused for every worker", tell=stage.service.told)
+        until(lambda key=key: _obeyed(stage.service, key), f"{key} is paused for every worker", tell=stage.service.told)
         took[key] = time.monotonic() - began
     witness.rounds(ROUNDS)
     return took
@@ -157,9 +161,9 @@ def _pause_by_file(stage: Stage, *, keeps: bool) -> str:
     return key
 
 
-def _obeyed(client: httpx.Client, key: str) -> bool:
-    """Whether a score of visitors, asked over new connections, all see control."""
-    with httpx.Client(base_url=client.base_url, headers=client.headers, timeout=HUNG_SECONDS) as fresh:
+def _obeyed(service: Service, key: str) -> bool:
+    """Whether a score of visitors, each asked over a connection of its own, all see control."""
+    with service.client(timeout=HUNG_SECONDS, headers={"connection": "close"}) as fresh:
         for number in range(20):
             context = {"targetingKey": f"v-{number}", "resonate.expose": False}
             try:
@@ -185,25 +189,27 @@ MOMENTS: Mapping[str, Moment] = {
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_fault_at_a_moment(fault: Fault, moment: str, tmp_path: Path) -> None:
     service = Service(tmp_path / "data", write_definitions(tmp_path / "definitions", FILES), USUAL)
-    stage = Stage(service, tmp_path)
-    with fault.staged(stage), contextlib.closing(_Ended(service)):
+    stage, witness = Stage(service, tmp_path), Witness(service)
+    with reported(REPORT, fault.name, moment) as row, fault.staged(stage), contextlib.closing(_Ended(service)):
         service.start()
-        witness = Witness(service)
-        with witness.watching():
-            witness.rounds(ROUNDS)
-            until(lambda: beats(service, "writer"), "the writer works", tell=service.told)
-            began = time.monotonic()
-            with fault.broken(stage):
-                took = MOMENTS[moment](fault, stage, witness)
-                over = fault.once and MOMENTS[moment] is service_restarted
-                named = witness.seconds_until_named(fault.causes, began) if fault.causes and not over else 0.0
-                witness.gone.set() if not fault.heals else None
-            witness.gone.clear()
-            gone = witness.seconds_until_gone(fault.causes)
-            witness.rounds(ROUNDS)
+        try:
+            with witness.watching():
+                witness.rounds(ROUNDS)
+                until(lambda: beats(service, "writer"), "the writer works", tell=service.told)
+                began = time.monotonic()
+                with fault.broken(stage):
+                    row["took"] = MOMENTS[moment](fault, stage, witness)
+                    over = fault.once and MOMENTS[moment] is service_restarted
+                    if fault.causes and not over:
+                        row["named"] = witness.seconds_until_named(fault.causes, began)
+                    witness.gone.set() if not fault.heals else None
+                witness.gone.clear()
+                row["gone"] = witness.seconds_until_gone(fault.causes)
+                witness.rounds(ROUNDS)
+        finally:
+            row |= witness.told()
         witness.hold(drops=fault.drops, alone=MOMENTS[moment] is not every_route)  # whose examples are events
         _paused_stay_paused(service, moment, fault)
-        report(fault, moment, witness, {"named": named, "gone": gone, **took})
         assert service.stop() == 0
 
 
@@ -216,8 +222,8 @@ def _paused_stay_paused(service: Service, moment: str, fault: Fault) -> None:
     )
     service.stop()
     service.start()
+    assert [key for key in ordered if not _obeyed(service, key)] == []
     with service.client(timeout=HUNG_SECONDS) as client:
-        assert [key for key in ordered if not _obeyed(client, key)] == []
         assert client.get("/readyz").status_code == 200
 
 
@@ -229,23 +235,3 @@ class _Ended:
 
     def close(self) -> None:
         self._service.end()
-
-
-def report(fault: Fault, moment: str, witness: Witness, took: dict[str, float]) -> None:
-    """Prints and keeps what a cell was like."""
-    refused = sum(each.status == 503 for each in witness.seen)
-    row = {
-        "fault": fault.name,
-        "moment": moment,
-        "answers": len(witness.seen),
-        "refused": refused,
-        "lost": sum(witness.lost.values()),
-        "acknowledged": len(witness.journal.acknowledged),
-        "named": " ".join(sorted(witness.causes)),
-        "slowest": witness.slowest,
-        "seconds": {name: round(value, 2) for name, value in took.items()},
-    }
-    print(row)
-    REPORT.parent.mkdir(exist_ok=True)
-    with REPORT.open("a", newline="") as file:
-        csv.writer(file).writerow(row.values())
