@@ -12,7 +12,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Container, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Final, NamedTuple, TypeAlias
@@ -64,36 +64,19 @@ def temporary_file(path: Path, mode: int = 0o666) -> Generator[BinaryIO]:
             temporary.unlink(missing_ok=True)
 
 
-class Leftovers:
-    """The temporary files of a folder in which others write: they are young, those of a maker who was killed grow old.
-
-    They age from when they are first seen, for a wall clock that jumps would make young ones old.
-    """
-
-    def __init__(self, folder: Path, pace: Callable[[], float] = time.monotonic) -> None:
-        self._folder = folder
-        self._pace = pace
-        self._seen: dict[Path, float] = {}
-
-    def remove(self, older_than_seconds: float) -> None:
-        """Delete those that have been seen for so long."""
-        now = self._pace()
-        self._seen = {path: self._seen.get(path, now) for path in _temporary(self._folder)}
-        _delete([path for path, since in self._seen.items() if now - since >= older_than_seconds])
-
-
-def remove_leftovers(folder: Path) -> None:
-    """Delete temporary files and folders of a folder in which nobody writes any more, or yet."""
-    _delete(_temporary(folder))
-
-
-def _temporary(folder: Path) -> list[Path]:
+def leftovers(folder: Path) -> list[Path]:
+    """The temporary files and folders in a folder: they are being written, or their maker was killed."""
     return [*folder.glob(f"{TEMPORARY_PREFIX}*")]
 
 
-def _delete(paths: Sequence[Path]) -> None:
-    """What cannot be deleted is logged and stays: whoever sweeps goes on."""
-    for path in paths:
+def remove_leftovers(folder: Path, young: Container[Path] = ()) -> None:
+    """Delete them, but for those that are young: they may be being written.
+
+    What cannot be deleted is logged and stays: whoever sweeps goes on.
+    """
+    for path in leftovers(folder):
+        if path in young:
+            continue
         try:
             if path.is_dir():
                 shutil.rmtree(path)

@@ -43,7 +43,6 @@ SHORT = {
     "experiments/statistics/multiplicity.py",
     "experiments/statistics/roots.py",
     "kit/suggestions.py",
-    "kit/time.py",
     "kit/urls.py",
     "recommender/evaluation/attribution.py",
     "recommender/training/sparse.py",
@@ -113,6 +112,11 @@ ONLY_IN = {  # pattern → the places that may say it, why
     ),
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
+COUNTING = {"monotonic", "monotonic_ns", "perf_counter", "process_time", "thread_time", "sleep"}  # of `time`
+WALL_CLOCKS = {
+    "email.utils.formatdate", "uuid.uuid1",
+    *(f"datetime.{kind}.{read}" for kind in ("datetime", "date") for read in ("now", "today", "utcnow")),
+}  # fmt: skip
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
 MOST_MODULES, MOST_LINES = 458, 73_800
 
@@ -236,9 +240,19 @@ def words_in_inner_functions(house: House) -> Iterator[str]:
                 yield f"{module.place} composes an annotation of {function.name} for each request"
 
 
+def one_wall_clock(house: House) -> Iterator[str]:
+    """The wall clock is read in one module; of `time` the others use what counts, and what waits."""
+    for module in house.modules.values():
+        if module.place != "kit/time.py" and re.search(r"^\s*(from|import) .*(time|uuid|email)", module.text, re.M):
+            for name in sorted(module.in_full):
+                library, _, read = name.partition(".")
+                if name in WALL_CLOCKS or (library == "time" and read and read not in COUNTING):
+                    yield f"{module.place} reads the wall clock by {name}"
+
+
 RULES: tuple[Rule, ...] = (
     walls, doors, no_circles, imports_in_the_open, sizes, annexes, one_name_one_thing, one_place, everything_is_used,
-    helpers_earn_their_name, words_in_inner_functions,
+    helpers_earn_their_name, words_in_inner_functions, one_wall_clock,
 )  # fmt: skip
 
 
@@ -290,6 +304,18 @@ PLANTED: list[tuple[Rule, str, str, str]] = [
         "app/routes/ofrep.py",
         "def f():\n    def g() -> int | None: ...",
         "composes an annotation of g",
+    ),
+    *(
+        (one_wall_clock, "events/log/export.py", text, "reads the wall clock")
+        for text in (
+            "import time\nx = time.time()",
+            "import time as t\ndef f(now=t.time_ns): ...",
+            "from time import time",
+            "import time\nx = time.localtime()",
+            "from datetime import UTC, datetime\nx = datetime.now(UTC)",
+            "import datetime as d\nx = d.datetime.now",
+            "from datetime import date as day\nx = day.today().year",
+        )
     ),
     (
         helpers_earn_their_name,

@@ -10,6 +10,7 @@ import typer
 from app.cli import backup, definitions, keys, people, privacy, recommender, results, service, setup
 from app.cli.output import Refused, complain, say, say_json
 from kit.private import keep_private
+from kit.time import MACHINE_CLOCK, Clock, keep_time
 
 app = typer.Typer(
     name="resonate",
@@ -66,8 +67,9 @@ def resonate(
         raise typer.BadParameter("it stands beside --version, or behind the name of a command", param_hint="--json")
 
 
-def main() -> None:
+def main(clock: Clock = MACHINE_CLOCK) -> None:
     """Run a command. Exit codes: 0 done, 1 refused or a check that failed, 2 wrong usage, 130 interrupted."""
+    keep_time(clock)
     keep_private()
     try:
         app()

@@ -4,6 +4,7 @@ import os
 import secrets
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -169,7 +170,7 @@ def say_row(row: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         say(json.dumps(row, ensure_ascii=False))
         return
-    moment = time.strftime("%H:%M:%S", time.localtime(row["received_at"] / 1e6))
+    moment = datetime.fromtimestamp(row["received_at"] / 1e6).astimezone().strftime("%H:%M:%S")
     told = (row.get("context") or {}).get("library")
     library = told.get("name") if isinstance(told, dict) else told
     about = [row["type"], row.get("event", ""), row.get("experiment", ""), row.get("variant", ""), row.get("path", "")]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 from app.runtime.board import BEAT_SECONDS, Board
 from kit.files import why_unwritten
 from kit.tasks import Promises, Tasks
+from kit.time import MACHINE_CLOCK, Clock, keep_time
 
 if TYPE_CHECKING:
     from app.runtime.ailments import AilmentCode
@@ -256,6 +257,12 @@ PROCESSES: Final[dict[str, Callable[..., int]]] = {
     "traffic": tell_traffic,
 }
 
+
+def main(name: str, *arguments: str, clock: Clock = MACHINE_CLOCK) -> int:
+    """The process of that name, by a wall clock; its exit code."""
+    keep_time(clock)
+    return PROCESSES[name](*arguments)
+
+
 if __name__ == "__main__":
-    name, *rest = sys.argv[1:]
-    sys.exit(PROCESSES[name](*rest))
+    sys.exit(main(*sys.argv[1:]))

@@ -159,8 +159,7 @@ class Supervisor:
         sources = FreezeSources(self.traffic)
         if self.settings.redis_url is not None:  # an external store outlives this directory
             sources = FreezeSources(self.traffic, DesignMirror(self.settings))
-        now = now_utc
-        self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, now, sources)
+        self.keeper = CatalogKeeper(self.settings.definitions, self.directory.root, now_utc, sources)
         self.keeper.tell, self.keeper.publish = self._note_definitions, self.switchboard.tell
         self.keeper.note = self.desk.note
         self.keeper.boot()

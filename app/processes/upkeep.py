@@ -9,7 +9,7 @@ from typing import Final
 
 from app.keys.audit import Audit
 from app.runtime.ailments import AilmentCode
-from kit.files import FilesToKeep, Leftovers, why_unwritten
+from kit.files import FilesToKeep, leftovers, remove_leftovers, why_unwritten
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -32,7 +32,8 @@ class Upkeep:
         pace: Callable[[], float] = time.monotonic,
     ) -> None:
         self._pace = pace
-        self._uploads = Leftovers(uploads, pace)
+        self._uploads = uploads
+        self._found: dict[Path, float] = {}  # what lies among the uploads, and since when, by `pace`
         self._audit = audit
         self._note = note
         self._files = FilesToKeep()
@@ -77,7 +78,9 @@ class Upkeep:
         if now >= self._sweep_at:  # what killed workers left of uploads
             self._sweep_at = now + SWEEP_SECONDS
             with self.meeting("uploads"):
-                self._uploads.remove(OLDEST_UPLOAD_SECONDS)
+                self._found = {path: self._found.get(path, now) for path in leftovers(self._uploads)}
+                young = {path for path, since in self._found.items() if now - since < OLDEST_UPLOAD_SECONDS}
+                remove_leftovers(self._uploads, young)
         if now >= self._keep_at:
             self._keep_at = now + KEEP_SECONDS
             self._keep()

@@ -31,7 +31,8 @@ class SurveyLinks:
     def make(self, days: int, **told: Any) -> tuple[SurveyLink, str]:
         """A link that holds for so many days from now on, and what its address ends with; the rest of it is `told`."""
         assert 0 < days <= MOST_DAYS
-        link = SurveyLink(id=secrets.token_hex(ID_BYTES), ends=int(now_seconds() + days * DAY_SECONDS), **told)
+        ends = int(now_seconds() + days * DAY_SECONDS)
+        link = SurveyLink(id=secrets.token_hex(ID_BYTES), ends=ends, **told)
         return link, self._fernet.encrypt(msgspec.json.encode(link)).decode()
 
     def open(self, token: str) -> SurveyLink | None:

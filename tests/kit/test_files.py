@@ -20,9 +20,9 @@ from kit.files import (
     PIECES,
     Ballast,
     FilesToKeep,
-    Leftovers,
     create_file,
     keep_file,
+    leftovers,
     locked,
     make_folder,
     mark_of,
@@ -160,19 +160,14 @@ def test_a_temporary_file_goes_with_its_block_whatever_ends_it(tmp_path: Path) -
     assert names(tmp_path) == []
 
 
-def test_leftovers_go_when_they_are_old_and_nothing_else_goes(tmp_path: Path) -> None:
+def test_leftovers_go_unless_they_are_young_and_nothing_else_goes(tmp_path: Path) -> None:
     kept, young, old = tmp_path / "file", temporary_path(tmp_path / "x"), temporary_path(tmp_path / "y")
-    passed = iter([0.0, 3_599.0, 3_600.0])
-    leftovers = Leftovers(tmp_path, lambda: next(passed))
-    kept.write_bytes(b"")
+    for path in (kept, young):
+        path.write_bytes(b"")
     old.mkdir()
     (old / "inside").write_bytes(b"")
-    leftovers.remove(older_than_seconds=3_600)
-    young.write_bytes(b"")
-    os.utime(young, (1_000, 1_000))  # whatever clock its folder goes by
-    leftovers.remove(older_than_seconds=3_600)
-    assert names(tmp_path) == sorted([kept.name, young.name, old.name])
-    leftovers.remove(older_than_seconds=3_600)
+    assert sorted(leftovers(tmp_path)) == sorted([young, old])
+    remove_leftovers(tmp_path, {young})
     assert names(tmp_path) == sorted([kept.name, young.name])
     remove_leftovers(tmp_path)
     assert names(tmp_path) == [kept.name]
@@ -184,10 +179,10 @@ def test_leftovers_go_when_they_are_old_and_nothing_else_goes(tmp_path: Path) ->
 def test_a_leftover_that_cannot_be_removed_is_told_and_keeps_no_other(
     error: OSError, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    leftovers = [temporary_path(tmp_path / name) for name in "xyz"]
-    for path in leftovers:
+    several = [temporary_path(tmp_path / name) for name in "xyz"]
+    for path in several:
         path.write_bytes(b"")
-    stubborn, unlink = sorted(leftovers)[1], Path.unlink
+    stubborn, unlink = sorted(several)[1], Path.unlink
 
     def refuse(path: Path) -> None:
         if path == stubborn:

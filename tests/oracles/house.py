@@ -48,6 +48,19 @@ class Module:
             yield from self._imports(child, hidden or inside)
 
     @cached_property
+    def in_full(self) -> set[str]:
+        """Every name that is imported, and what is said of one, by its full name: `datetime.datetime.now`."""
+        called: dict[str, str] = {}
+        for node in ast.walk(self.tree):
+            if isinstance(node, (ast.Import, ast.ImportFrom)):
+                within = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+                called |= {alias.asname or alias.name: f"{within}{alias.name}" for alias in node.names}
+        attributes = [
+            ast.unparse(node).partition(".") for node in ast.walk(self.tree) if isinstance(node, ast.Attribute)
+        ]
+        return {*called.values(), *(f"{called[first]}.{rest}" for first, _, rest in attributes if first in called)}
+
+    @cached_property
     def defined(self) -> list[str]:
         """The functions and classes at the top of the file."""
         names: list[str] = []

@@ -1,16 +1,18 @@
-"""`resonate serve` whose wall clock a file moves, by the seconds in it, in each of its own processes while they run.
+"""The product by a wall clock that a file moves, by the seconds in it, in each of its own processes while they run.
 
-The same module is the whole service (`python -m servers.moving_clock serve`) and each process that it starts. The clock
-that counts what passes between two moments goes on as it is, and so does the clock of the store.
+The same module is a command (`python -m servers.moving_clock serve`) and each process that it starts: it calls their
+mains with its clock. The clock that counts what passes between two moments goes on as it is; so does that of the store,
+and of the file system.
 """
 
 import mmap
 import os
 import struct
 import sys
-import time
 from pathlib import Path
 from typing import Final
+
+from kit.time import MACHINE_CLOCK, Clock
 
 OFFSET: Final = struct.Struct("<d")
 MOVED_BY: Final = "CLOCK_MOVED_BY"  # the file's path, in the environment
@@ -22,33 +24,31 @@ def move(path: Path, seconds: float) -> None:
         file.write(OFFSET.pack(seconds))
 
 
-def follow(path: Path) -> None:
-    """This process reads the moved clock from now on."""
+def moved_by(path: Path) -> Clock:
+    """The machine's clock, and what the file adds to it."""
     with path.open("rb") as file:
         offset = mmap.mmap(file.fileno(), OFFSET.size, access=mmap.ACCESS_READ)
-    seconds, nanoseconds = time.time, time.time_ns
-    time.time = lambda: seconds() + OFFSET.unpack_from(offset)[0]
-    time.time_ns = lambda: nanoseconds() + int(OFFSET.unpack_from(offset)[0]) * 1_000_000_000
+    return lambda: MACHINE_CLOCK() + round(OFFSET.unpack_from(offset)[0] * 1e9)
 
 
-def serve() -> None:
-    """The command, all of whose processes follow the file."""
+def command(clock: Clock) -> None:
+    """A command, such as `serve`, all of whose processes are started from here."""
     from app.cli.main import main
-    from app.processes import supervised
+    from app.processes import design_freeze, supervised
 
     made = supervised.start_module
     supervised.start_module = lambda module, *rest: made(__spec__.name, *rest)
-    main()
+    design_freeze.ENTRY = __spec__.name
+    main(clock)
 
 
-def work(name: str, *rest: str) -> int:
-    """One of the product's processes."""
+def process(clock: Clock, name: str, *rest: str) -> int:
+    """One of the processes that the service starts."""
     from app.processes import entry
 
-    return entry.PROCESSES[name](*rest)
+    return entry.main(name, *rest, clock=clock)
 
 
 if __name__ == "__main__":
-    follow(Path(os.environ[MOVED_BY]))
-    name, *rest = sys.argv[1:]
-    sys.exit(serve() if name == "serve" else work(name, *rest))
+    clock, under_way = moved_by(Path(os.environ[MOVED_BY])), "kit.child" in sys.orig_argv
+    sys.exit(process(clock, *sys.argv[1:]) if under_way else command(clock))
