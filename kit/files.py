@@ -48,6 +48,11 @@ def why_unwritten(error: BaseException) -> str | None:
     return reason and f"{error.filename}: {reason}" if error.filename else reason
 
 
+def in_utf_8(name: str | Path) -> str:
+    """A name of a file as it can be told to anybody; it is the name itself where that is UTF-8."""
+    return os.fsencode(name).decode(errors="replace")
+
+
 def temporary_path(path: Path) -> Path:
     """A name beside a file or folder that readers pass over and no other process takes."""
     return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}-{secrets.token_hex(4)}-{path.name}")

@@ -32,7 +32,7 @@ from events.log.copying import CopiedLog, LogRestless, copy_log
 from events.log.verify import Damage
 from events.parts.manifest import LOG
 from events.privacy.journal import ErasureJournal, JournalUnusable
-from kit.files import Content, content_of, copy_file, link_file, read_or_none, recording
+from kit.files import Content, content_of, copy_file, in_utf_8, link_file, read_or_none, recording
 from kit.time import iso, now_utc
 
 CURRENT: Final = "current"  # in a folder of versions: the name of the one in use
@@ -96,6 +96,8 @@ def _check(data: Path, destination: Path) -> None:
         raise BackupRefused(f"{destination.parent} is not there; make or mount it")
     if destination.resolve().is_relative_to(data.resolve()):
         raise BackupRefused(f"{destination} lies inside the data directory {data}; name a folder elsewhere")
+    if in_utf_8(destination) != str(destination):
+        raise BackupRefused(f"{in_utf_8(destination)}: its name is not UTF-8; name another folder")
 
 
 def _made(settings: Settings, destination: Path, began: datetime, *, with_keys: bool) -> BackupManifest:
@@ -106,6 +108,10 @@ def _made(settings: Settings, destination: Path, began: datetime, *, with_keys: 
     files |= {f"{DATA}/{name}": content for name, content in log.files.items()}
     for name, content in _small(data, target, OF_THE_RUN if with_keys else OF_THE_RUN | KEYS):
         files[f"{DATA}/{name}"] = content
+    unnamed = [name for name in files if in_utf_8(name) != name]  # somebody else's: none of ours has such a name
+    for name in unnamed:
+        del files[name]
+        (destination / name).unlink()
     if settings.erasure_journal is not None:  # last, so that who is erased in the tombstones is in it too
         with recording(destination / JOURNAL) as file:
             file.write(b"".join(line + b"\n" for line in ErasureJournal(settings.erasure_journal).lines()))
@@ -124,7 +130,13 @@ def _made(settings: Settings, destination: Path, began: datetime, *, with_keys: 
         tombstones=len(read_tombstones(target)),
         with_keys=with_keys,
         with_journal=JOURNAL in files,
-        damages=[Damage(name, cause) for name, cause in log.damages.items()],
+        damages=[
+            *(Damage(name, cause) for name, cause in log.damages.items()),
+            *(
+                Damage(in_utf_8(name), "its name is not UTF-8, so it is not in the backup: rename it")
+                for name in unnamed
+            ),
+        ],
     )
     write_backup(destination, manifest)
     return manifest

@@ -29,7 +29,7 @@ def backup(
     from app.backup.making import BackupRefused, make_backup
 
     try:
-        made = make_backup(environment_settings(), destination, with_keys=with_keys)
+        made = make_backup(environment_settings(beside=True), destination, with_keys=with_keys)
     except BackupRefused as error:
         raise Refused(str(error)) from None
     if as_json:

@@ -52,14 +52,20 @@ def environment_with(settings_file: Path | None) -> Mapping[str, str]:
 
 
 def environment_settings(
-    *, writes: bool = False, restores: bool = False, settings_file: Path | None = None, **given: Any
+    *,
+    writes: bool = False,
+    beside: bool = False,
+    restores: bool = False,
+    settings_file: Path | None = None,
+    **given: Any,
 ) -> "Settings":
     """The settings by the command's own options (None is not given), by environment and file.
 
     Raises Refused, also for a data directory in a format that this release may not read, or not write where the
-    command `writes`, and for one that is half restored, unless the command `restores`.
+    command `writes`, for one that is half restored, unless the command `restores`, and for root where a service of
+    another user is, if the command `writes` or speaks with it, `beside` it.
     """
-    from app.runtime.format import FormatRefused, check_format, check_whole
+    from app.runtime.format import FormatRefused, check_format, check_user, check_whole
     from app.runtime.settings import SettingsError, load_settings
 
     options = {name: value for name, value in given.items() if value is not None}
@@ -67,6 +73,8 @@ def environment_settings(
         settings = load_settings(environment_with(settings_file), **options)
         if not restores:
             check_whole(settings.data, writes=writes)
+        if writes or beside:
+            check_user(settings.data)
         check_format(settings.data, writes=writes)
     except (SettingsError, FormatRefused) as error:
         raise Refused(str(error)) from None

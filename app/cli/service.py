@@ -20,6 +20,7 @@ from app.cli.output import (
     checked_reason,
     complain,
     environment_settings,
+    environment_with,
     say,
     say_json,
 )
@@ -53,14 +54,14 @@ def serve(  # noqa: PLR0913 (one parameter per option of the command)
     from app.runtime.data_directory import DataDirectory, DirectoryInUse, DirectoryUnusable
     from app.runtime.format import FormatRefused, check_whole, note_format
     from app.runtime.logs import configure_logging
-    from app.runtime.settings import unknown_variables
+    from app.runtime.settings import readable_by_all, unknown_variables
     from app.serving.sockets import CannotListen, listen
     from kit.announced import Announcer
 
     announcer = Announcer.of(announce)
     options = {"host": host, "port": port, "workers": workers, "data": data, "definitions": definitions}
     settings = environment_settings(writes=True, settings_file=settings_file, **options)
-    for warning in unknown_variables(os.environ):
+    for warning in [*unknown_variables(os.environ), *readable_by_all(environment_with(settings_file))]:
         complain(f"warning: {warning}")
     if settings.definitions.is_dir() and not any(settings.definitions.glob("*.y*ml")):
         complain(NO_EXPERIMENT.format(settings.definitions))

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import pwd
 from pathlib import Path
 from typing import Final
 
@@ -42,6 +43,23 @@ def check_whole(data: Path, *, writes: bool = False) -> None:
                 f"data directory {data}: it is a part of the backup {backup}, which would be changed;"
                 f" resonate restore {backup} makes a data directory of it"
             )
+
+
+def check_user(data: Path) -> None:
+    """Raises FormatRefused for root where a service of another user runs, or ran: it could not open what root makes."""
+    try:
+        user = (data / "run").stat().st_uid
+    except OSError:
+        return
+    if os.geteuid() == 0 != user:
+        try:
+            name = pwd.getpwuid(user).pw_name
+        except KeyError:
+            name = f"#{user}"
+        raise FormatRefused(
+            f"data directory {data}: its service runs as {name}, and could not open what root leaves there; run this as"
+            f" that user, as by sudo -u '{name}'"
+        )
 
 
 def check_format(data: Path, release: Release | None = None, *, writes: bool = False) -> Format | None:

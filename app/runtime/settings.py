@@ -22,9 +22,10 @@ from pydantic import (
     field_validator,
 )
 
-from app.runtime.sources import GivenValue, SettingNames, shown_sources, strangers, told_settings
+from app.runtime.sources import GivenValue, SettingNames, open_secrets, shown_sources, strangers, told_settings
 from app.runtime.webhook_addresses import Receiver, each_a_receiver, receiver
 from events.store.address import AddressRefused, store_address
+from kit.files import in_utf_8
 
 HOST: Final = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?")
 DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -40,7 +41,6 @@ LogFormat = Literal["json", "text"]
 Switch = Literal["on", "off"]
 TokenAlgorithm = Literal["HS256", "EdDSA"]
 Network = IPv4Network | IPv6Network
-
 
 NO_COUNTRY: Final = (
     "set RESONATE_COUNTRY_HEADER to the header of your proxy, such as CF-IPCountry, and RESONATE_TRUSTED_PROXIES, or"
@@ -160,7 +160,7 @@ def _an_address(url: str | None) -> str | None:
 
 
 def _named_in_utf_8(path: Path) -> Path:
-    if os.fsencode(path).decode(errors="replace") != str(path):
+    if in_utf_8(path) != str(path):
         raise ValueError("its name is not UTF-8, name another or rename it")
     return path
 
@@ -372,16 +372,23 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return strangers(KNOWN, environment)
 
 
+def readable_by_all(environment: Mapping[str, str]) -> list[str]:
+    """A warning for each file with a secret in it that every user of the machine can read."""
+    return open_secrets(KNOWN, environment)
+
+
 def _loaded(environment: Mapping[str, str], options: Mapping[str, Any]) -> tuple[Settings, Mapping[str, GivenValue]]:
-    told, problems = told_settings(KNOWN, environment, options)
-    try:
-        settings = Settings.model_validate({name: each.value for name, each in told.items()})
-    except ValidationError as error:
-        problems += [_problem(told, details) for details in error.errors(include_url=False)]
-    else:
-        if not problems:
-            return settings, told
-    raise SettingsError(problems)
+    sources, problems = told_settings(KNOWN, environment, options)
+    told = {name: each for source in sources for name, each in source.items()}
+    settings = Settings()
+    for source in (*sources, told):  # also what another source outranks: it is in force once that is gone
+        try:
+            settings = Settings.model_validate({name: each.value for name, each in source.items()})
+        except ValidationError as error:
+            problems += [_problem(source, details) for details in error.errors(include_url=False)]
+    if problems:
+        raise SettingsError([*dict.fromkeys(problems)])
+    return settings, told
 
 
 def _problem(told: Mapping[str, GivenValue], details: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 A secret may also stand in a file of its own, which its variable (or its entry) with `_FILE` at the end names.
 """
 
+import stat
 import tomllib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -56,15 +57,27 @@ def variable(name: str) -> str:
 
 def told_settings(
     known: SettingNames, environment: Mapping[str, str], options: Mapping[str, Any]
-) -> tuple[dict[str, GivenValue], list[str]]:
-    """What was told of each setting by the one that goes first, and each mistake in how it was told, as a line."""
+) -> tuple[list[dict[str, GivenValue]], list[str]]:
+    """What each source tells of settings, the one that goes first last; each mistake in how it was told, as a line."""
     problems: list[str] = []
-    told: dict[str, GivenValue] = {}
-    if place := environment.get(PLACE):
-        told |= _settled(known, _entries(known, Path(place), problems), problems)
-    told |= _settled(known, _variables(known, environment), problems)
-    told |= {name: GivenValue(value, "option", variable(name), variable(name)) for name, value in options.items()}
-    return told, problems
+    place = environment.get(PLACE)
+    of_file = _settled(known, _entries(known, Path(place), problems), problems) if place else {}
+    of_environment = _settled(known, _variables(known, environment), problems)
+    of_options = {name: GivenValue(value, "option", variable(name), variable(name)) for name, value in options.items()}
+    return [of_file, of_environment, of_options], problems
+
+
+def open_secrets(known: SettingNames, environment: Mapping[str, str]) -> list[str]:
+    """A warning for each file that a secret is read from and that every user of the machine can read."""
+    place = environment.get(PLACE)
+    told = [*_variables(known, environment).items(), *(_entries(known, Path(place), []).items() if place else [])]
+    files = {str(each.value): name for name, each in told if name not in known.names}
+    files |= {str(place): name for name, each in told if name in known.secrets and each.origin == "file"}
+    return [
+        f"{path}: every user of this machine can read {name.removesuffix(OF_ITS_OWN)} there; chmod o= {path}"
+        for path, name in files.items()
+        if _is_open(Path(path))
+    ]
 
 
 def strangers(known: SettingNames, environment: Mapping[str, str]) -> list[str]:
@@ -160,6 +173,13 @@ def _text(path: Path, longest: int) -> str:
         return content.decode("utf-8-sig")  # some editors put a mark before all else
     except UnicodeDecodeError:
         raise NotTold(f"{path} is not UTF-8") from None
+
+
+def _is_open(path: Path) -> bool:
+    try:
+        return bool(path.stat().st_mode & stat.S_IROTH)
+    except OSError:
+        return False
 
 
 def shown_sources(

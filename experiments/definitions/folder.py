@@ -20,6 +20,7 @@ from experiments.definitions.model import EffectScale, Layer
 from experiments.definitions.quantities import words_of
 from experiments.definitions.shop import KPIS_ALONE, Metric, Recommendations, Shop
 from experiments.definitions.side_files import HOLDOUTS, LEARN_FROM, RECOMMENDATIONS, SEGMENTS, SHOP
+from kit.files import in_utf_8
 from kit.located import DefinitionError, DefinitionErrors, Located, Location, Problems
 from kit.suggestions import did_you_mean
 from kit.yaml import MAX_BYTES, read_yaml
@@ -179,7 +180,7 @@ def read_folder(folder: Path, instead: Mapping[str, bytes] = MappingProxyType({}
     sources: dict[str, bytes] = {}
     sizes: dict[str, int] = {}
     for path in (each for each in paths if each.name not in instead):
-        readable = os.fsencode(path.name).decode(errors="replace")
+        readable = in_utf_8(path.name)
         if readable != path.name:
             errors.append(DefinitionError(readable, 0, "", "its name is not UTF-8, rename the file"))
             continue

@@ -12,10 +12,10 @@ import pytest
 from oracles.writing import record
 from worlds.event_log import received, write_log
 
-from app.backup.making import make_backup
+from app.backup.making import BackupRefused, make_backup
 from app.backup.manifest import MANIFEST, BackupUnusable, check_backup, read_backup
 from app.backup.restoring import RestoreRefused, restore_backup
-from app.runtime.format import FormatRefused, check_whole
+from app.runtime.format import FormatRefused, check_user, check_whole
 from app.runtime.settings import Settings, load_settings
 
 KILLED = """
@@ -158,3 +158,36 @@ def test_a_restore_that_is_refused_leaves_no_lock_in_what_is_somebody_elses(sett
     with pytest.raises(RestoreRefused, match="is not empty"):
         restore_backup(tmp_path / "backup", others, [], untold)
     assert [path.name for path in others.iterdir()] == ["sea.jpg"]
+
+
+def test_what_cannot_be_told_is_not_in_a_backup_and_is_named(settings: Settings, tmp_path: Path) -> None:
+    """A file that somebody put there, under a name of another encoding."""
+    (settings.data / "models").mkdir()
+    for place in ("notes-gr\udcf6sse", "models/notes-gr\udcf6sse"):
+        (settings.data / place).write_text("somebody's")
+    manifest = make_backup(settings, tmp_path / "backup")
+    assert [damage.name for damage in manifest.damages] == ["data/notes-gr\ufffdsse", "data/models/notes-gr\ufffdsse"]
+    assert "it is not in the backup: rename it" in manifest.damages[0].cause
+    assert check_backup(tmp_path / "backup", untold).damages == manifest.damages
+    assert not any("gr" in path.name for path in (tmp_path / "backup").rglob("*"))
+    assert restore_backup(tmp_path / "backup", tmp_path / "restored", [], untold).log.rows == 1
+    with pytest.raises(BackupRefused, match="its name is not UTF-8; name another folder"):
+        make_backup(settings, tmp_path / "gr\udcf6sse")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be taken for another user")
+def test_root_leaves_nothing_where_a_service_of_another_user_runs(settings: Settings, tmp_path: Path) -> None:
+    (settings.data / "run").mkdir()
+    os.chown(settings.data / "run", 65534, 65534)
+    before = sorted(settings.data.rglob("*"))
+    for command in (["backup", str(tmp_path / "backup")], ["pause", "banner"], ["export"]):
+        refused = subprocess.run(
+            [sys.executable, "-m", "app.cli.main", *command],
+            env={**os.environ, "RESONATE_DATA": str(settings.data)},
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (refused.returncode, "run this as that user" in refused.stderr) == (1, True), command
+    assert sorted(settings.data.rglob("*")) == before
+    assert not (tmp_path / "backup").exists()
+    os.chown(settings.data / "run", 0, 0)
+    check_user(settings.data)

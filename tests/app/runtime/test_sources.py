@@ -14,6 +14,7 @@ from app.runtime.settings import (
     Settings,
     SettingsError,
     load_settings,
+    readable_by_all,
     settings_in_force,
     unknown_variables,
 )
@@ -222,3 +223,32 @@ def test_whatever_is_told_where_the_first_place_of_each_setting_counts(places: d
         loaded = load_settings(environment, **options)
     for name, told in places.items():
         assert getattr(loaded, name) == VALUES[name][min(told, default=3)]
+
+
+def test_a_secret_that_everybody_can_read_is_told_of_with_its_file(tmp_path: Path) -> None:
+    """A settings file without a secret in it may be read by anybody."""
+    settings, keys, plain = tmp_path / "settings.toml", tmp_path / "keys", tmp_path / "plain.toml"
+    keys.write_text("sk_0123456789abcdef")
+    settings.write_text(f'redis_url = "redis://u:p@127.0.0.1:1"\npublishable_keys_file = "{keys}"\n')
+    plain.write_text("port = 1\n")
+    for path in (settings, keys, plain):
+        path.chmod(0o644)
+    named = {"RESONATE_SETTINGS": str(settings), "RESONATE_SECRET_KEYS_FILE": str(keys)}
+    told = readable_by_all(named)
+    assert [warning.partition(":")[0] for warning in told] == [str(keys), str(settings)]
+    assert told[1] == f"{settings}: every user of this machine can read redis_url there; chmod o= {settings}"
+    for path in (settings, keys):
+        path.chmod(0o640)
+    assert readable_by_all(named) == []
+    assert readable_by_all({"RESONATE_SETTINGS": str(plain), "RESONATE_SECRET_KEYS_FILE": "/nowhere"}) == []
+
+
+def test_what_is_outranked_is_looked_at_too(tmp_path: Path) -> None:
+    settings = tmp_path / "settings.toml"
+    settings.write_text('port = "many"\n')
+    with pytest.raises(SettingsError) as refused:
+        load_settings({"RESONATE_SETTINGS": str(settings), "RESONATE_PORT": "8001"}, port=8002)
+    [problem] = refused.value.problems
+    assert problem.startswith(f"{settings}: port")
+    with pytest.raises(SettingsError, match="RESONATE_PORT"):
+        load_settings({"RESONATE_PORT": "many"}, port=8002)
