@@ -18,7 +18,7 @@ IMPORT_SECONDS: Final = 60.0  # of a child that is not ready yet
 LOOK_SECONDS: Final = 1.0  # counted between two looks, at most: who slept longer was not watching, and beat as little
 LOOP_SECONDS: Final = 60.0
 LOOP_ENDINGS: Final = 5  # within these seconds
-CALM_SECONDS: Final = 10.0  # without another one it is over; starts come up to 5 s apart
+CALM_SECONDS: Final = 8.0  # without another one it is over, in less than 10 s; starts come up to 5 s apart
 STALLED: Final[Mapping[RoleName, AilmentCode]] = {
     "worker": "worker_stalled",
     "writer": "writer_stalled",

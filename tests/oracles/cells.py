@@ -5,6 +5,7 @@ A cell has one row, whether it held, was skipped or failed; what was seen before
 
 import contextlib
 import csv
+import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from typing import Any, Final
 import pytest
 
 COLUMNS: Final = (
-    *("fault", "moment", "outcome", "seconds", "named", "gone", "took"),  # seconds each; `took` is of the moment's own
+    *("fault", "moment", "outcome", "seconds", "cpu"),  # `cpu` are seconds too, of this process and all that it started
+    *("named", "gone", "took"),  # seconds; `took` is what the moment itself measured
     *("causes", "answers", "refused", "lost", "acknowledged", "slowest"),
 )
 
@@ -22,7 +24,7 @@ COLUMNS: Final = (
 def reported(table: Path, fault: str, moment: str) -> Iterator[dict[str, Any]]:
     """Keeps what the block notes as the row of this cell: `held`, `skipped: …` or `red: …`, after so many seconds."""
     row: dict[str, Any] = {"fault": fault, "moment": moment, "outcome": "held"}
-    began = time.monotonic()
+    began, worked = time.monotonic(), sum(os.times()[:4])
     try:
         yield row
     except BaseException as error:
@@ -30,7 +32,7 @@ def reported(table: Path, fault: str, moment: str) -> Iterator[dict[str, Any]]:
         row["outcome"] = f"{how}: {(str(error) or type(error).__name__).splitlines()[0]}"
         raise
     finally:
-        row["seconds"] = round(time.monotonic() - began, 1)
+        row |= {"seconds": time.monotonic() - began, "cpu": sum(os.times()[:4]) - worked}
         print(row)
         _keep(table, row)
 

@@ -33,7 +33,6 @@ REPORT = REPOSITORY / "build" / "matrix.csv"
 ROUNDS = 60
 LONGEST = 3  # of the routes, by the time that their answers took, are named in the report
 HANGS = "analysis_timeout"  # said after a minute, where what is wrong is known long before
-STREAMED = {"streamFlagChanges", "streamGrowthBookFeatures"}
 
 Moment = Callable[[Fault, Stage, Witness], dict[str, float]]
 
@@ -86,9 +85,7 @@ def every_route(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float
     del fault
     with stage.service.client(timeout=HUNG_SECONDS, event_hooks={}) as client:
         document = client.get("/openapi.json").json()
-        calls = [
-            call for call in route_calls(document, {"free-shipping-banner": "steered"}) if call.name not in STREAMED
-        ]
+        calls = [*route_calls(document, {"free-shipping-banner": "steered"})]
         assert calls[75:], "most operations have no example"
         answers: dict[str, tuple[int, str | None, str]] = {}
         seconds: dict[str, float] = {}
@@ -184,7 +181,7 @@ MOMENTS: Mapping[str, Moment] = {
 }
 
 
-@pytest.mark.drawn(6)
+@pytest.mark.drawn(4)
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_fault_at_a_moment(fault: Fault, moment: str, tmp_path: Path) -> None:
