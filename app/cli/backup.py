@@ -29,7 +29,7 @@ def backup(
     from app.backup.making import BackupRefused, make_backup
 
     try:
-        made = make_backup(environment_settings(beside=True), destination, with_keys=with_keys)
+        made = make_backup(environment_settings("beside"), destination, with_keys=with_keys)
     except BackupRefused as error:
         raise Refused(str(error)) from None
     if as_json:
@@ -56,7 +56,7 @@ def restore(
     """Write a backup into RESONATE_DATA, which must be absent or empty; exit code 1 when it is damaged."""
     from app.backup.restoring import RestoreRefused, restore_backup
 
-    settings = environment_settings(restores=True)
+    settings = environment_settings("restores")
     journal = erasures or settings.erasure_journal
     try:
         with progress() as bar:
@@ -108,7 +108,7 @@ def verify(
         return
     from events.log.verify import verify_log
 
-    settings = environment_settings(writes=set_aside is not None)
+    settings = environment_settings("reads" if set_aside is None else "writes")
     if not settings.data.is_dir():
         raise Refused(f"there is no data directory {settings.data}; set RESONATE_DATA to the one to verify")
     if set_aside is not None:

@@ -107,7 +107,7 @@ def rotate(of: Annotated[Rotated, typer.Argument(help="What the key is of.", sho
     from app.identity.visitor_ids import VisitorKeysUnusable, rotate_keys
     from app.runtime.data_directory import DataDirectory
 
-    settings = environment_settings(writes=True)
+    settings = environment_settings("writes")
     if not settings.data.is_dir():
         raise Refused(NO_SERVICE.format(settings.data))
     try:
@@ -174,7 +174,7 @@ def new_key(  # noqa: PLR0913 (one parameter per option of the command)
     wanted = WantedKey(
         name, "publishable" if page else "secret", _parts(scopes), _parts(origins), expires or "", site or ""
     )
-    changed = _file_of_keys(environment_settings(writes=True), reason)
+    changed = _file_of_keys(environment_settings("writes"), reason)
     key = _done(changed.file, lambda: changed.add(wanted))
     if as_json:
         told = {"name": name, "class": kind, "key": key, "digest": digest_of(key), "file": str(changed.file)}
@@ -186,7 +186,7 @@ def new_key(  # noqa: PLR0913 (one parameter per option of the command)
 @commands.command()
 def revoke(name: Named, reason: Reason = None) -> None:
     """Take a key out of the file of RESONATE_KEYS; a running service refuses it within 2 s."""
-    changed = _file_of_keys(environment_settings(writes=True), reason)
+    changed = _file_of_keys(environment_settings("writes"), reason)
     _done(changed.file, lambda: changed.revoke(name))
     say(f"{name} is out of {changed.file}: a running service refuses it within 2 s")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -30,6 +30,8 @@ Key = Annotated[str, typer.Argument(help="Key of the experiment.", show_default=
 SettingsFile = Annotated[
     Path | None, typer.Option("--settings", help="TOML file of settings (RESONATE_SETTINGS).", show_default=False)
 ]
+Use = Literal["reads", "writes", "beside", "restores"]
+"""What a command does with the data directory."""
 Reason = Annotated[str | None, typer.Option(help="Why, for the audit; at most 500 characters.")]
 
 
@@ -51,19 +53,12 @@ def environment_with(settings_file: Path | None) -> Mapping[str, str]:
     return os.environ if settings_file is None else {**os.environ, PLACE: str(settings_file)}
 
 
-def environment_settings(
-    *,
-    writes: bool = False,
-    beside: bool = False,
-    restores: bool = False,
-    settings_file: Path | None = None,
-    **given: Any,
-) -> "Settings":
+def environment_settings(use: Use = "reads", /, *, settings_file: Path | None = None, **given: Any) -> "Settings":
     """The settings by the command's own options (None is not given), by environment and file.
 
     Raises Refused, also for a data directory in a format that this release may not read, or not write where the
-    command `writes`, for one that is half restored, unless the command `restores`, and for root where a service of
-    another user is, if the command `writes` or speaks with it, `beside` it.
+    command `writes`; for one that is half restored, unless it `restores`; and for root where a service of another user
+    is, if it writes or speaks with that service, `beside` it.
     """
     from app.runtime.format import FormatRefused, check_format, check_user, check_whole
     from app.runtime.settings import SettingsError, load_settings
@@ -71,11 +66,11 @@ def environment_settings(
     options = {name: value for name, value in given.items() if value is not None}
     try:
         settings = load_settings(environment_with(settings_file), **options)
-        if not restores:
-            check_whole(settings.data, writes=writes)
-        if writes or beside:
+        if use != "restores":
+            check_whole(settings.data, writes=use == "writes")
+        if use in ("writes", "beside"):
             check_user(settings.data)
-        check_format(settings.data, writes=writes)
+        check_format(settings.data, writes=use == "writes")
     except (SettingsError, FormatRefused) as error:
         raise Refused(str(error)) from None
     keep_private(group_reads=settings.data_group)

@@ -42,7 +42,7 @@ def add_person(
     """Let somebody open the pages, and print the link by which they sign in: once, within 60 minutes."""
     from app.people.member import role_of
 
-    settings = environment_settings(writes=True)
+    settings = environment_settings("writes")
     person, token = _changed(settings, reason, lambda people, by: people.add(email, role_of(role), by, now_seconds()))
     _say_link(settings, person.email, person.role, token, as_json=as_json)
 
@@ -50,7 +50,7 @@ def add_person(
 @commands.command("link")
 def link_person(email: Email, reason: Reason = None, as_json: AsJson = False) -> None:
     """Print a new link by which somebody signs in; the one before it opens nothing any more."""
-    settings = environment_settings(writes=True)
+    settings = environment_settings("writes")
     person, token = _changed(settings, reason, lambda people, by: people.link(email, by, now_seconds()))
     _say_link(settings, person.email, person.role, token, as_json=as_json)
 
@@ -64,7 +64,7 @@ def change_role(
     """Give somebody another role; they are signed out everywhere."""
     from app.people.member import role_of
 
-    settings = environment_settings(writes=True)
+    settings = environment_settings("writes")
     person = _changed(settings, reason, lambda people, by: people.set_role(email, role_of(role), by))
     say(f"{person.email} is {person.role} now, and signed out everywhere; `resonate people link` makes a new link")
 
@@ -72,7 +72,7 @@ def change_role(
 @commands.command("remove")
 def remove_person(email: Email, reason: Reason = None) -> None:
     """Take somebody out; they are signed out everywhere, and their links open nothing."""
-    person = _changed(environment_settings(writes=True), reason, lambda people, by: people.remove(email, by))
+    person = _changed(environment_settings("writes"), reason, lambda people, by: people.remove(email, by))
     say(f"{person.email} may open no page any more")
 
 

@@ -17,7 +17,7 @@ def privacy(as_json: AsJson = False) -> None:
     from app.analysis.queries import PrivacyQuery
     from app.cli.analysis import analysis_answer
 
-    report: dict[str, Any] = json.loads(analysis_answer(environment_settings(beside=True), PrivacyQuery()).body)
+    report: dict[str, Any] = json.loads(analysis_answer(environment_settings("beside"), PrivacyQuery()).body)
     if as_json:
         say_json(report)
     else:

@@ -54,7 +54,7 @@ def train(
     from recommender.publishing.run import TrainingTerms, run_training
     from recommender.training.sources import TableError
 
-    settings = environment_settings(writes=True)
+    settings = environment_settings("writes")
     audit, why = Audit(settings.data), checked_reason(reason)
 
     def record(growth: "Growth") -> None:

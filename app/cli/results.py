@@ -43,7 +43,7 @@ def results(
     from app.analysis.queries import ResultsQuery
     from app.cli.analysis import analysis_answer
 
-    answer = analysis_answer(environment_settings(beside=True), ResultsQuery(key, at, phase, metric, dimension))
+    answer = analysis_answer(environment_settings("beside"), ResultsQuery(key, at, phase, metric, dimension))
     readout = json.loads(answer.body)
     (say_json if as_json else say_readout)(readout)
 
@@ -62,7 +62,7 @@ def report(
     from app.reports.content import ReportedLook, report_of
     from app.reports.rendering import html, markdown
 
-    answer = analysis_answer(environment_settings(beside=True), ReportQuery(key, at, phase))
+    answer = analysis_answer(environment_settings("beside"), ReportQuery(key, at, phase))
     found = report_of(ReportedLook(**json.loads(answer.body)))
     text = html(found) if form == "html" else markdown(found)
     if output is None:
@@ -112,7 +112,7 @@ def plan(  # noqa: PLR0913 (one parameter per option of the command)
     from app.analysis.queries import PlanQuery
     from app.cli.analysis import analysis_answer
 
-    answer = json.loads(analysis_answer(environment_settings(beside=True), PlanQuery(key, said)).body)
+    answer = json.loads(analysis_answer(environment_settings("beside"), PlanQuery(key, said)).body)
     (say_json if as_json else say_plan)(answer)
 
 
@@ -127,7 +127,7 @@ def program(
     from app.analysis.queries import ProgramReportQuery
     from app.cli.analysis import analysis_answer
 
-    answer = analysis_answer(environment_settings(beside=True), ProgramReportQuery(since, until, metric))
+    answer = analysis_answer(environment_settings("beside"), ProgramReportQuery(since, until, metric))
     (say_json if as_json else say_program)(json.loads(answer.body))
 
 
@@ -144,7 +144,7 @@ def holdout(
     from app.analysis.queries import HoldoutResultsQuery
     from app.cli.analysis import analysis_answer
 
-    answer = analysis_answer(environment_settings(beside=True), HoldoutResultsQuery(key, at, since, until, metric))
+    answer = analysis_answer(environment_settings("beside"), HoldoutResultsQuery(key, at, since, until, metric))
     (say_json if as_json else say_holdout)(json.loads(answer.body))
 
 
@@ -209,7 +209,7 @@ def export(
     from app.analysis.queries import EventsQuery
     from app.cli.analysis import analysis_answer, note_act
 
-    settings = environment_settings(beside=True)
+    settings = environment_settings("beside")
     note_act(settings, "export", "events", {"behind": cursor}, reason)
     target = output.open("wb") if output else typer.get_binary_stream("stdout")
     try:
@@ -270,7 +270,7 @@ def aa(
     from experiments.readout.study import NotFound
     from experiments.validation.aa import FEWEST_UNITS, aa_rates
 
-    readouts = local_readouts(environment_settings(beside=True))
+    readouts = local_readouts(environment_settings("beside"))
     try:
         with progress() as bar:
             task = bar.add_task("A/A runs", total=None)

@@ -60,7 +60,7 @@ def serve(  # noqa: PLR0913 (one parameter per option of the command)
 
     announcer = Announcer.of(announce)
     options = {"host": host, "port": port, "workers": workers, "data": data, "definitions": definitions}
-    settings = environment_settings(writes=True, settings_file=settings_file, **options)
+    settings = environment_settings("writes", settings_file=settings_file, **options)
     for warning in [*unknown_variables(os.environ), *readable_by_all(environment_with(settings_file))]:
         complain(f"warning: {warning}")
     if settings.definitions.is_dir() and not any(settings.definitions.glob("*.y*ml")):
@@ -119,7 +119,7 @@ def start(key: Key, reason: Reason = None, as_json: AsJson = False) -> None:
     """Start a draft, once its files pass `check`. It outranks the file until the file says running."""
     from experiments.catalog.check import start_mistakes
 
-    settings = environment_settings(writes=True)
+    settings = environment_settings("writes")
     mistakes = start_mistakes(settings.definitions, settings.data, key, now_utc())
     if mistakes:
         raise Refused("\n".join((*mistakes, f"{key} is not started: mend the files first")))
@@ -174,7 +174,7 @@ def preview(
     key, _, name = variant.partition(":")
     if not name:
         raise Refused(f"{variant!r}: it must name an experiment and its variant, as KEY:VARIANT")
-    data = environment_settings(writes=True).data
+    data = environment_settings("writes").data
     try:
         with_parameter(url, "resonate_preview", "")
     except ValueError as error:
@@ -233,7 +233,7 @@ def _order(key: str, action: Action, reason: str | None, as_json: bool, variant:
     from experiments.catalog.overrides import OverrideRefused
     from experiments.catalog.reader import CatalogReader, NoCatalog
 
-    directory = DataDirectory(environment_settings(writes=True).data.absolute())
+    directory = DataDirectory(environment_settings("writes").data.absolute())
     data = directory.root
     line = line_of(Actor.at_the_command_line(), action, key, reason=checked_reason(reason))
     asked = OrderAsked(key, action, line, variant)

@@ -79,7 +79,7 @@ def init(  # noqa: PLR0913 (one parameter per option of the command)
         answers = _answered(known, given, ask=not yes and not as_json and sys.stdin.isatty()).checked()
         keys = keys_file(folder)
         read_keys(read_or_none(keys) or b"", keys.name)  # what is wrong with it is said before anything is written
-        settings = environment_settings(writes=True, keys=keys)
+        settings = environment_settings("writes", keys=keys)
         changed = write_site(folder, answers)
         made = _make_keys(settings)
         if "pages" in made:

@@ -189,8 +189,7 @@ class Desk:
     def sit_down(self) -> None:
         """This process is the one of the desk now: what ailed the last one is over, but for what is of the data."""
         self._fields[PID] = os.getpid()
-        standing: dict[AilmentCode, str] = {code: named for code, named in self._known().items() if code in STANDING}
-        self._tell(standing)
+        self._clear()
 
     def beat(self) -> None:
         """This process does its work. To be called once a second by the loop that does it, and by nothing else."""
@@ -221,9 +220,11 @@ class Desk:
         self._fields[RESTARTS] += again
 
     def ended(self, code: int) -> None:
-        """Its process has ended with this code; a signal is negative."""
+        """Its process has ended with this code; a signal is negative. What ailed it ends with it, as at `sit_down`."""
         self._fields[PID] = 0
         self._fields[ENDING] = code
+        self._noted = None  # another process wrote there
+        self._clear()
 
     def was_silent(self, seconds: float) -> None:
         """How long it has given no sign of life."""
@@ -263,6 +264,10 @@ class Desk:
     def causes(self) -> list[Ailment]:
         """What it noted last and whole, also while it is rewritten or was left half written."""
         return self._read()[1]
+
+    def _clear(self) -> None:
+        standing: dict[AilmentCode, str] = {code: named for code, named in self._known().items() if code in STANDING}
+        self._tell(standing)
 
     def _known(self) -> dict[AilmentCode, str]:
         if self._noted is None:

@@ -45,6 +45,7 @@ Call: TypeAlias = tuple[str, str, tuple[Argument, ...]]  # function, key, argume
 Command: TypeAlias = tuple[Argument, ...]  # its name, the key, the rest
 
 ANSWERED_AFTER_SECONDS: Final = 0.4  # a server whose wait for replicas is over says how many have it
+NOT_LOADED: Final = "Function not found"
 REPLICATED: Final = "resonate_append"  # what counts only once the wanted replicas have it
 SCANNED: Final = 1_000  # keys of a server at a time
 
@@ -99,7 +100,7 @@ class Connection:
         self._data = data
         self._prepared: Preparation | None = None
         self._unprepared_cause: StoreCause = "store_down"
-        self._same_store = True  # as was prepared, for all that is known
+        self._lost = self._known = 0  # how often it was lost, as far as is seen, and when it was last looked at since
         self._has_nodes = isinstance(client, RedisCluster)  # of which one that is away says nothing of the others
         self._refused = ""
         self._held: set[HeldConnection] = set()
@@ -128,6 +129,11 @@ class Connection:
         """What about the store's settings weakens the promises of the log."""
         return self._prepared.warnings if self._prepared else ()
 
+    @property
+    def _same_store(self) -> bool:
+        """Whether it is, for all that is known, the store that was prepared."""
+        return self._known == self._lost
+
     async def prepare(self) -> None:
         """Checks the store's settings, loads the functions, agrees on the number of shards; does it once.
 
@@ -136,12 +142,13 @@ class Connection:
         """
         if self._prepared is not None and self._same_store:
             return
+        lost = self._lost
         try:
             if self._prepared is None:
                 await self.check()
             else:  # it was away: another one may answer now
                 await self.answer(settle_format(self.client))
-            self._same_store, self._refused = True, ""
+            self._known, self._refused = lost, ""  # what was lost while it was looked at is looked at again
         except StoreRefused as refused:
             if str(refused) != self._refused:
                 logger.error("%s", refused)
@@ -205,11 +212,11 @@ class Connection:
                 try:
                     return await send(*words)
                 except (ConnectionLost, MovedError) as error:  # a kept connection to a server that was restarted since
-                    self._same_store = self._same_store and (isinstance(error, MovedError) or self._has_nodes)
+                    self._lost += not (isinstance(error, MovedError) or self._has_nodes)
                     await self._look_for_nodes(self.client)
                     await self.prepare()
                 except ResponseError as error:
-                    if "Function not found" not in str(error):
+                    if NOT_LOADED not in str(error):
                         raise
                     await load_functions(self.client)
                 return await send(*words)
@@ -227,7 +234,7 @@ class Connection:
             await self.prepare()
         if isinstance(self.client, RedisCluster):
             return await self.answer(self._called(calls, timeout_seconds), timeout_seconds)
-        return await self.answer(self._piped(calls), timeout_seconds)
+        return await self.answer(self._called_at_once(calls), timeout_seconds)
 
     async def ask(self, *words: Argument, timeout_seconds: float = ANSWER_SECONDS) -> Any:
         """The answer to one command; raises StoreUnavailable."""
@@ -298,7 +305,7 @@ class Connection:
         if isinstance(error, StoreUnavailable):
             return error
         cause = cause_of(error)
-        self._same_store = self._same_store and (self._has_nodes or not is_out_of_reach(cause))
+        self._lost += not self._has_nodes and is_out_of_reach(cause)
         if self._data is not None and cause in {"store_down", "store_loading"}:
             cause = recorded_cause(self._data) or cause
         if cause == UNKNOWN and type(error) not in self._told:
@@ -359,6 +366,15 @@ class Connection:
 
         await together(*map(ask, {key for _, key, _ in calls}))
         return answers
+
+    async def _called_at_once(self, calls: Sequence[Call]) -> list[Any]:
+        try:
+            return await self._piped(calls)
+        except ResponseError as error:
+            if NOT_LOADED not in str(error):
+                raise
+            await load_functions(self.client)
+        return await self._piped(calls)
 
     async def _asked(self, words: Command) -> Any:
         if self._prepared is None or not self._same_store:

@@ -119,6 +119,7 @@ local function generations(key, appended, count, share)
     sweep(key, kept, count)
   end
   return {
+    new = {},
     current = key .. ":" .. kept.generation .. ":",
     buckets = tonumber(kept.buckets),
     previous = kept.previous and key .. ":" .. kept.previous .. ":",
@@ -126,7 +127,7 @@ local function generations(key, appended, count, share)
   }
 end
 
--- Remembers an id; answers the body digest it was first seen with, or nil when it is new.
+-- Remembers an id, also in `kept.new`; answers the body digest it was first seen with, or nil when it is new.
 local function first_seen(kept, id, place, body)
   if kept.previous then
     local before = redis.call("HGET", kept.previous .. (place % kept.previous_buckets), id)
@@ -136,6 +137,7 @@ local function first_seen(kept, id, place, body)
   end
   local bucket = kept.current .. (place % kept.buckets)
   if redis.call("HSETNX", bucket, id, body) == 1 then
+    kept.new[#kept.new + 1], kept.new[#kept.new + 2] = bucket, id
     return nil
   end
   return redis.call("HGET", bucket, id)
@@ -214,7 +216,13 @@ local function append(keys, args)
   else
     kept = generations(prefix .. "ids", appended - of_pages, count, 0)
   end
-  local duplicates, conflicts = duplicates_of(kept, args[1])
+  local told_all, duplicates, conflicts = pcall(duplicates_of, kept, args[1])
+  if not told_all then -- a key of a slot that moves is here no more: of what is not stored no id may stay behind
+    for index = 1, #kept.new, 2 do
+      redis.pcall("HDEL", kept.new[index], kept.new[index + 1])
+    end
+    error(duplicates)
+  end
   local new = count - #duplicates
   if #duplicates > 0 or count == 0 then -- whoever waits for replicas waits for a write: a repeat and a probe are one
     redis.call("HINCRBY", counters, "duplicates", #duplicates)

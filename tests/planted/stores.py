@@ -9,6 +9,25 @@ REPLICAS = "tests/events/store/test_replicas.py"
 CONNECTION = "events/store/connection.py"
 
 STORES: Mapping[str, Mutation] = {
+    "ids_of_what_was_refused": Mutation(
+        "a batch that a moving slot refuses leaves ids behind, and is a repeat when it comes again",
+        (
+            "tests/events/ingest/test_stream_cluster.py::"
+            "test_a_slot_that_moves_in_the_middle_of_an_append_leaves_no_id_behind",
+        ),
+        (Edit("events/store/functions.lua", "    for index = 1, #kept.new, 2 do\n", "    for index = 1, 0 do\n"),),
+    ),
+    "lost_while_looked_at": Mutation(
+        "a store that is lost while it is looked at is taken for the one that was looked at",
+        ("tests/events/store/test_connection.py::test_a_store_that_is_lost_while_it_is_looked_at_is_looked_at_again",),
+        (
+            Edit(
+                "events/store/connection.py",
+                "            self._known, self._refused = lost,",
+                "            self._known, self._refused = self._lost,",
+            ),
+        ),
+    ),
     "errors_of_one_tree": Mutation(
         "only the client library's own classes of errors are a refusal",
         (f"{DOOR}::test_every_class_of_error_at_every_call_leaves_as_a_refusal_with_a_cause",),

@@ -43,6 +43,24 @@ def test_a_successor_begins_without_what_ailed_its_predecessor_but_with_what_is_
     assert board.causes() == []
 
 
+def test_what_ailed_a_process_that_has_ended_is_over_before_another_one_sits_there() -> None:
+    """That one may come late, fail in its imports, or be started by the next call alone."""
+    board = Board.make(2)
+    theirs = Board.attach(os.dup(board.descriptor)).desk("worker", 1)
+    ours, standing = board.desk("worker", 1), Ailment("data_damaged", "part 7")
+    for life in range(3):
+        ours.started(100 + life, again=life > 0)
+        for code in CODES:
+            theirs.note(code, "part 7")
+        board.desk("worker", 0).note("busy", "another")
+        assert len(board.causes()) == len(CODES) + 1
+        ours.ended(-9)
+        assert board.causes() == [Ailment("busy", "another"), standing]
+        theirs = Board.attach(os.dup(board.descriptor)).desk("worker", 1)
+        theirs.sit_down()
+        assert board.causes() == [Ailment("busy", "another"), standing]
+
+
 @given(st.lists(st.tuples(st.sampled_from(CODES), st.none() | st.text(max_size=2_000)), max_size=30))
 def test_a_desk_says_what_a_dictionary_would_hold_with_texts_cut_where_they_are_many(
     notes: list[tuple[AilmentCode, str | None]],

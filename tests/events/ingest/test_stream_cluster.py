@@ -2,12 +2,15 @@
 
 import asyncio
 import gc
+import struct
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 import pytest
+from redis import Redis
 from servers.patience import HUNG_SECONDS, reached
 from servers.stores import StoreCluster, start_cluster
 
@@ -115,4 +118,37 @@ async def test_one_living_node_of_those_named_is_enough(cluster: StoreCluster, r
     stream = Stream(connection)
     assert (await stream.append([record("m-named", "v-1"), record("n-named", "v-2")])).stored == 2
     await stream.close()
+    await connection.close()
+
+
+async def test_a_slot_that_moves_in_the_middle_of_an_append_leaves_no_id_behind(mortal_cluster: StoreCluster) -> None:
+    """Ids of hashes that are there are kept before one comes whose hash is not: what is refused is new when it comes
+    again, and nothing was counted of it."""
+    connection = await connect(mortal_cluster.url, shards=1)
+    key = events_key(0)
+    there, elsewhere = ([bytes([0, 0, place]) + bytes([number]) * 5 + b"bb" for number in (1, 2)] for place in (1, 2))
+
+    async def append(*digests: bytes) -> list[Any]:
+        entry = b"[" + b",".join(b"{}" for _ in digests) + b"]"
+        lengths = struct.pack(f">{len(digests)}I", *[2] * len(digests))
+        return await connection.call("resonate_append", key, b"".join(digests), lengths, entry)
+
+    async def held() -> tuple[list[Any], dict[str, str]]:
+        owner = await connection.client.execute_command("HGETALL", "{0}:counters")
+        return await connection.client.xrange(key), owner
+
+    await append(there[0])  # its hash, and no other, is there
+    clients = [Redis(port=node.port) for node in mortal_cluster.nodes]
+    slot = clients[0].execute_command("CLUSTER", "KEYSLOT", key)
+    [owner] = [client for client in clients if client.execute_command("CLUSTER", "COUNTKEYSINSLOT", slot)]
+    heir = next(client for client in clients if client is not owner).execute_command("CLUSTER", "MYID")
+    before = await held()
+    owner.execute_command("CLUSTER", "SETSLOT", slot, "MIGRATING", heir)
+    with pytest.raises(StoreUnavailable):
+        await append(there[1], elsewhere[0])
+    assert await held() == before
+    owner.execute_command("CLUSTER", "SETSLOT", slot, "STABLE")
+    assert (await append(there[1], elsewhere[0], elsewhere[1], there[0]))[1] == [3]
+    for client in clients:
+        client.close()
     await connection.close()

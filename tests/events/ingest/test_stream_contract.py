@@ -13,7 +13,7 @@ from events.ingest.group_commit import shard_of
 from events.ingest.history import History
 from events.ingest.stream import Appended, Stream
 from events.records import Record
-from events.store.connection import Connection
+from events.store.connection import Call, Connection
 from events.store.keys import events_key
 from events.store.memory import read_memory
 from events.store.shared_reads import SharedReads
@@ -147,6 +147,15 @@ async def test_a_visitors_purchases_go_with_the_user_who_logs_in_first(
 async def test_functions_that_the_store_lost_are_loaded_again(any_connection: Connection, record: MakeRecord) -> None:
     await any_connection.client.execute_command("FUNCTION FLUSH")
     assert await Stream(any_connection).append([record("m-1")]) == Appended(1, 0)
+
+
+async def test_functions_that_the_store_lost_are_loaded_again_for_many_calls_at_once_too(
+    any_connection: Connection,
+) -> None:
+    calls: list[Call] = [("resonate_position", events_key(each % any_connection.shards), ()) for each in range(3)]
+    before = await any_connection.call_many(calls)
+    await any_connection.client.execute_command("FUNCTION FLUSH")
+    assert await any_connection.call_many(calls) == before
 
 
 async def test_how_much_it_holds_is_known_of_a_store_of_any_shape(

@@ -14,6 +14,7 @@ from events.records import Record
 from events.store.availability import StoreRefused, StoreUnavailable
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
+from events.store.preparation import Client, settle_format
 from events.writer.watermark import read_progress, read_watermarks
 
 pytestmark = pytest.mark.anyio
@@ -208,3 +209,23 @@ async def test_another_users_server_in_place_of_the_embedded_store_hears_nothing
         with pytest.raises(StoreUnavailable):
             await connection.probe()
     assert store.version == ""
+
+
+async def test_a_store_that_is_lost_while_it_is_looked_at_is_looked_at_again(
+    server: Redis, single_server: StoreServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another one may answer by then, whose format nobody has read."""
+    looked: list[int] = []
+
+    async def settle(client: Client) -> None:
+        await settle_format(client)
+        looked.append(len(looked))
+        if len(looked) == 1:  # somebody else's call meets the end of its connection now
+            connection.unavailable(ConnectionResetError())
+
+    async with connected(single_server.url) as connection:
+        connection.unavailable(ConnectionResetError())
+        monkeypatch.setattr("events.store.connection.settle_format", settle)
+        for _ in range(3):
+            await connection.probe()
+        assert looked == [0, 1]
