@@ -14,10 +14,12 @@ from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.memory import StoreMemory, read_memory
 from events.writer.watermark import Written, read_lag, read_progress
-from kit.time import DAY_SECONDS, now_us
+from kit.time import DAY_SECONDS, SECOND_US, now_seconds, now_us
 
 LOOK_SECONDS: Final = 1.0
 SAMPLE_SECONDS: Final = 600.0
+CLOCK_SECONDS: Final = 2.0
+SKEWED_SECONDS: Final = 60.0
 LEAST_SECONDS: Final = 3 * SAMPLE_SECONDS
 MOST_SAMPLES: Final = round(DAY_SECONDS / SAMPLE_SECONDS) + 1
 Point = tuple[float, float]  # a time in seconds, an amount
@@ -94,6 +96,25 @@ class StoreGrowth:
     def _tell(self, seconds: float, days: float) -> None:
         self._desk.gauge("store_days_to_full", days)
         self._desk.gauge("store_growth_seconds", seconds)
+
+
+class StoreClock:
+    """Names the store's clock once it is far from ours: some moments are told by the one, some by the other."""
+
+    def __init__(self, connection: Connection, desk: Desk) -> None:
+        self._connection = connection
+        self._desk = desk
+
+    async def look(self) -> None:
+        """To be done every CLOCK_SECONDS. What a store said last holds while it does not answer."""
+        with contextlib.suppress(StoreUnavailable):
+            asked = now_seconds()
+            times = [int(whole) + int(part) / SECOND_US for whole, part in await self._connection.ask_each("TIME")]
+            answered = now_seconds()
+            away = max((time - min(max(time, asked), answered) for time in times), key=abs, default=0.0)
+            way = "ahead of" if away > 0 else "behind"
+            told = f"the store is {abs(away) / 60:.0f} min {way} the service" if abs(away) > SKEWED_SECONDS else None
+            self._desk.note("clock_skew", told)
 
 
 def days_to(limit: float, samples: Sequence[Point]) -> float:

@@ -26,6 +26,7 @@ OwnCause = Literal[
     "proxies_not_trusted",
     "cookie_domain",
     "connections_exhausted",
+    "clock_skew",
     "worker_stalled",
     "writer_stalled",
     "analysis_stalled",
@@ -209,6 +210,11 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     "connections_exhausted": (
         "All connections that a worker may keep open are in use, and none of them is idle: further ones are refused.",
         "see who opens them; RESONATE_MAX_CONNECTIONS and the limit of open files (docs/probes.md) say how many may be",
+    ),
+    "clock_skew": (
+        "The clocks of the event store and of the service are more than a minute apart: days and times of events, and "
+        "until when a log-in holds, may be wrong.",
+        "let both machines keep their clocks by NTP",
     ),
     "cookie_domain": (
         "Pages are reached by a host that is no part of cookie_domain, so each host has visitors of its own.",

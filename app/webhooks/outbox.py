@@ -45,6 +45,7 @@ class Waiting(msgspec.Struct):
     message: Message
     refusals: int = 0
     next_at: Seconds = 0.0
+    tried_until: Seconds | None = None  # None: nobody has tried it yet
 
 
 class Post(msgspec.Struct):
@@ -90,10 +91,19 @@ class Outbox:
         self._write(seen, posts)
         self.seen, self.posts = seen, posts
 
+    def move(self, seconds: float) -> None:
+        """The wall clock has jumped by so much: what is waited for with it."""
+        for post in self.posts.values():
+            post.next_at = _moved(post.next_at, seconds)
+            for each in post.waiting:
+                each.next_at = _moved(each.next_at, seconds)
+                if each.tried_until is not None:
+                    each.tried_until = _moved(each.tried_until, seconds)
+
     def due(self, receiver: Receiver, now: float) -> list[Waiting]:
         """What is to be sent to a receiver now, the oldest first."""
         post = self.posts[receiver.key]
-        return [each for each in post.waiting if each.next_at <= now] if post.next_at <= now else []
+        return [each for each in post.waiting if _is_over(each.next_at, now)] if _is_over(post.next_at, now) else []
 
     def delivered(self, receiver: Receiver, sent: Waiting, now: float) -> None:
         """Note that a receiver took a message. Raises OSError, and goes on knowing it."""
@@ -113,12 +123,24 @@ class Outbox:
         else:
             post.failures += 1
             post.next_at = now + max(pause_seconds(post.failures), failure.retry_after)
-        if now - tried.message.at.timestamp() >= TRIED_SECONDS:
+        if tried.tried_until is None:
+            tried.tried_until = tried.message.at.timestamp() + TRIED_SECONDS
+        if now >= tried.tried_until:
             _give_up(post, tried, post.error)
         self._write(self.seen, self.posts)
 
     def _write(self, seen: dict[str, Seen] | None, posts: dict[str, Post]) -> None:
         replace_file(self.path, msgspec.json.encode(KeptOutbox(seen, posts)), mode=0o600)
+
+
+def _is_over(next_at: float, now: float) -> bool:
+    """Whether a pause is over; what is further away than any may last is of a clock that was ahead before a start."""
+    return not 0.0 < next_at - now <= LONGEST_PAUSE_SECONDS
+
+
+def _moved(at: float, seconds: float) -> float:
+    """A moment as it stands after a jump of the clock; 0 is none."""
+    return min(max(at + seconds, 0.0), LAST_SECOND) if at else at
 
 
 def pause_seconds(failures: int) -> float:

@@ -28,7 +28,7 @@ from app.keys.audit import Audit
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import SCARCE, Pressure
-from app.metrics.pipeline import SAMPLE_SECONDS, Pipeline, StoreGrowth
+from app.metrics.pipeline import CLOCK_SECONDS, SAMPLE_SECONDS, Pipeline, StoreClock, StoreGrowth
 from app.people.file import People
 from app.people.sessions import Sessions
 from app.runtime.board import BEAT_SECONDS, Desk, Note
@@ -280,6 +280,7 @@ async def open_resources(
             "loading what is recommended from": (recommender.refresh, POLL_SECONDS),
             NETWORKS_LOOK: (networks.look, NETWORKS_SECONDS),
             "seeing how the store grows": (StoreGrowth(connection, desk).look, SAMPLE_SECONDS),
+            "comparing clocks": (StoreClock(connection, desk).look, CLOCK_SECONDS),
             "counting how fast events come": (telemetry.arriving.look, RATE_SECONDS),
             "telling how many refused": (refusals.tell, REFUSALS_SECONDS),
             "taking up keys": (keys.look, POLL_SECONDS),

@@ -82,11 +82,15 @@ class Lease:
         owner: Owner,
         seconds: float = LEASE_SECONDS,
         watch_seconds: float = WATCH_SECONDS,
+        still_seconds: float = LEASE_SECONDS,
     ) -> None:
+        """`still_seconds` is for how long nobody who lives leaves a lease as it is."""
         self._connection = connection
         self._owner = owner
         self._milliseconds = int(seconds * 1000)
         self._watch_seconds = watch_seconds
+        self._still_seconds = still_seconds
+        self._seen, self._seen_at = b"", 0.0  # another's lease as it stood, and since when, monotonic
 
     async def other(self) -> Owner | None:
         """Who holds the store now, if it is another data directory's service; raises StoreUnavailable."""
@@ -96,7 +100,7 @@ class Lease:
     async def claim(self) -> Owner | None:
         """Take or renew the lease; the other owner where that is refused. Raises StoreUnavailable."""
         held = await self._claim(self._milliseconds)
-        if held is not None and await self._is_over(held):
+        if held is not None and (self._stands_still(held) or await self._is_over(held)):
             held = await self._claim(self._milliseconds, over=_owner_of(held))
         return None if held is None else _owner_of(held)
 
@@ -104,6 +108,12 @@ class Lease:
         """Let the next owner in at once; one that cannot be told waits until the lease ends."""
         with contextlib.suppress(StoreUnavailable):
             await self._claim(0)
+
+    def _stands_still(self, held: bytes) -> bool:
+        """Whether it was not renewed while we looked, for longer than it lasts: a store may have gone back in time."""
+        if held != self._seen:
+            self._seen, self._seen_at = held, time.monotonic()
+        return b'"until"' in held and time.monotonic() - self._seen_at > self._still_seconds
 
     async def _is_over(self, held: bytes) -> bool:
         """Whether who holds the lease is gone, although it has not ended: this is the same directory's next run.

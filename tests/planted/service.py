@@ -214,6 +214,33 @@ SERVICE: Mapping[str, Mutation] = {
         ("tests/app/processes/test_heartbeats.py",),
         (Edit("app/processes/heartbeats.py", "min(now - self._looked_at, LOOK_SECONDS)", "now - self._looked_at"),),
     ),
+    "training_by_the_wall": Mutation(
+        "how long ago the last training was is what the wall clock says at each look",
+        ("tests/app/processes/test_training_schedule.py::test_a_jump_of_the_wall_clock_moves_no_training",),
+        (Edit("app/processes/supervisor.py", "if trained != self._last:", "if True:"),),
+    ),
+    "lease_by_the_store": Mutation(
+        "a lease lasts for as long as the clock of its store says, whatever that does",
+        (
+            "tests/events/writer/test_lease.py::"
+            "test_a_lease_whose_store_went_back_in_time_ends_once_nobody_has_renewed_it_for_so_long",
+        ),
+        (
+            Edit(
+                "events/writer/lease.py",
+                "(self._stands_still(held) or await self._is_over(held))",
+                "await self._is_over(held)",
+            ),
+        ),
+    ),
+    "clocks_apart": Mutation(
+        "a store that is ten minutes from the service is not named",
+        (
+            "tests/app/metrics/test_pipeline.py::"
+            "test_a_store_whose_clock_is_more_than_a_minute_from_ours_is_named_until_it_is_not",
+        ),
+        (Edit("app/metrics/pipeline.py", "SKEWED_SECONDS: Final = 60.0", "SKEWED_SECONDS: Final = 6_000.0"),),
+    ),
     "one_shard_for_all": Mutation(
         "the writer beats as long as one of its shards works",
         ("tests/kit/test_tasks.py",),

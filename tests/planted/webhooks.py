@@ -31,6 +31,11 @@ WEBHOOKS: Mapping[str, Mutation] = {
         (LOOKING,),
         (Edit("app/webhooks/telling.py", "began >= self._read_at", "began > began + self._read_at"),),
     ),
+    "pauses_by_the_wall": Mutation(
+        "a jump of the wall clock makes pauses and days longer, or shorter",
+        (f"{TELLING}::test_a_jump_of_the_clock_moves_no_pause_and_gives_nothing_up",),
+        (Edit("app/webhooks/telling.py", "            self.outbox.move(jumped)\n", ""),),
+    ),
     "follows_redirects": Mutation(
         "a receiver sends the service elsewhere",
         (TELLING,),

@@ -21,7 +21,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 from servers.ailing_stores import behind_one_address, external, failing_over, loading, login_refused
 from servers.faults import beats, pid_of
-from servers.moving_clock import MOVED_BY, move
+from servers.moving_clock import FAKETIME, MOVED_BY, move, move_store
 from servers.patience import until
 from servers.small_disk import fill, small_disk
 from servers.stage import Block, Fault, Stage
@@ -305,24 +305,30 @@ def exhausted(stage: Stage) -> Iterator[None]:
 
 @contextlib.contextmanager
 def clock_of_its_own(stage: Stage) -> Iterator[None]:
-    """The service's own processes read a clock that may jump, its store does not."""
+    """The service's processes and its store read clocks that may jump."""
+    if not FAKETIME:
+        pytest.skip("no libfaketime: `make test-tools` installs it by apt as root")
     clock = stage.folder / "clock"
     move(clock, 0.0)
+    move_store(clock, 0.0)
     stage.service.entry = "servers.moving_clock"
     stage.service.variables |= {MOVED_BY: str(clock), "PYTHONPATH": str(Path(__file__).parents[1])}
     yield
 
 
-def moved(seconds: float) -> Block:
-    """The clock jumps, and jumps back."""
+def moved(seconds: float, *, with_store: bool = True) -> Block:
+    """The machine's clock jumps, and jumps back; or, without that of the store, the service's alone."""
 
     @contextlib.contextmanager
     def broken(stage: Stage) -> Iterator[None]:
-        move(stage.folder / "clock", seconds)
+        clock = stage.folder / "clock"
+        move(clock, seconds)
+        move_store(clock, seconds * with_store)
         try:
             yield
         finally:
-            move(stage.folder / "clock", 0.0)
+            move(clock, 0.0)
+            move_store(clock, 0.0)
 
     return broken
 
@@ -361,4 +367,9 @@ FAULTS = (
     ),
     Fault("clock three days ahead", frozenset(), moved(3 * 86_400.0), clock_of_its_own),
     Fault("clock an hour behind", frozenset(), moved(-3_600.0), clock_of_its_own),
+    Fault(
+        "clock ten minutes from the store's",
+        frozenset({"clock_skew"}),
+        moved(600.0, with_store=False), clock_of_its_own,
+    ),
 )  # fmt: skip

@@ -9,9 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles.proving import examples
 from prometheus_client.parser import text_string_to_metric_families
+from servers.moving_clock import away
 from servers.one_worker import SECRET, OneWorker
 
-from app.metrics.pipeline import LEAST_SECONDS, MOST_SAMPLES, SAMPLE_SECONDS, StoreGrowth, days_to, known
+from app.metrics.pipeline import LEAST_SECONDS, MOST_SAMPLES, SAMPLE_SECONDS, StoreClock, StoreGrowth, days_to, known
 from app.metrics.scrape import of_board
 from app.runtime.board import Board
 from events.store.memory import StoreMemory
@@ -49,6 +50,24 @@ def test_what_waits_is_told_where_no_writer_runs_and_as_it_was_while_the_store_i
         assert {name: away[name] for name in OF_THE_STORE} == {name: last[name] for name in OF_THE_STORE}
         assert any(name.startswith("store_") and name not in OF_THE_STORE for name in away)
         worker.store.start()
+
+
+def test_a_store_whose_clock_is_more_than_a_minute_from_ours_is_named_until_it_is_not(tmp_path: Path) -> None:
+    far = {600.0: "the store is 10 min behind the service", -600.0: "the store is 10 min ahead of the service"}
+    board = Board.make(1)
+    with OneWorker(tmp_path) as worker:
+        clocks = StoreClock(worker.app.cold.state.resources.connection, board.desk("worker"))
+        for seconds, named in [*far.items(), (50.0, None), (-50.0, None)]:
+            with away(seconds):
+                worker.run(clocks.look())
+            assert [each.text for each in board.causes()] == ([f"clock_skew: {named}"] if named else [])
+            worker.run(clocks.look())
+            assert board.causes() == []
+        with away(600.0):
+            worker.run(clocks.look())
+        worker.store.stop()
+        worker.run(clocks.look())  # who is away says nothing new
+        assert [each.code for each in board.causes()] == ["clock_skew"]
 
 
 def test_every_worker_tells_what_the_one_saw_that_looked_last() -> None:

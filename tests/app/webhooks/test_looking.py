@@ -29,7 +29,7 @@ class Watch:
         directory = DataDirectory(data)
         directory.make(group_reads=False)
         self.now = 1_795_000_000.0
-        self.teller = Teller(Settings(data=data, webhook_url=(HOOK,)), "1", lambda: self.now)
+        self.teller = Teller(Settings(data=data, webhook_url=(HOOK,)), "1", lambda: self.now, lambda: self.now)
         self.listener = listen_unix(directory.analysis_socket)
         self.asked: list[str] = []
         self.action = "keep_running"

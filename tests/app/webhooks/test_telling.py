@@ -33,9 +33,10 @@ class Clock:
     """Seconds since 1970, as the test has it."""
 
     now = BEGAN
+    jumped = 0.0
 
     def __call__(self) -> float:
-        return self.now
+        return self.now + self.jumped
 
 
 class Told:
@@ -44,7 +45,7 @@ class Told:
     def __init__(self, data: Path, *urls: str, **settings: Any) -> None:
         self.clock = Clock()
         self.settings = Settings(data=data, webhook_url=urls, webhook_secret=SECRET, **settings)
-        self.teller = Teller(self.settings, "1", self.clock)
+        self.teller = Teller(self.settings, "1", self.clock, lambda: self.clock.now)
 
     def put(self, *messages: Message) -> None:
         self.teller.outbox.put({}, messages)
@@ -120,6 +121,35 @@ def test_who_does_not_take_it_is_tried_again_after_pauses_that_double(status: in
         assert not elsewhere.taken  # no redirect is followed
     assert [each.delivery for each in hook.taken] == ["m1", "m1", "m1", "m1", "m2"]
     assert told.standing()["error"] is None
+
+
+@pytest.mark.parametrize("status", [500, 400])
+@pytest.mark.parametrize("jump", [3 * 86_400.0, -3_600.0, -600.0])
+def test_a_jump_of_the_clock_moves_no_pause_and_gives_nothing_up(status: int, jump: float, tmp_path: Path) -> None:
+    with receiving(status, status, 200) as hook:
+        told = Told(tmp_path, hook.url)
+        told.put(message())
+
+        async def pauses() -> None:
+            for moved, pause, calls in ((jump, 9, 1), (jump, 1, 2), (0.0, 19, 2), (0.0, 1, 3)):
+                told.clock.jumped = moved
+                told.clock.now += pause
+                await told.tell()
+                assert len(hook.taken) == calls, (moved, pause)
+
+        told.run(told.tell, pauses)
+    assert (told.standing()["sent"], told.standing()["given_up"]) == (1, 0)
+
+
+def test_a_pause_by_a_clock_that_was_ahead_is_not_waited_for_after_a_restart(tmp_path: Path) -> None:
+    with receiving(500, 200) as hook:
+        before = Told(tmp_path, hook.url)
+        before.clock.jumped = 43_200.0
+        before.put(message())
+        before.run(before.tell)
+        after = Told(tmp_path, hook.url)
+        after.run(after.tell)
+    assert after.standing()["sent"] == 1
 
 
 def test_a_message_that_is_refused_holds_up_no_other(tmp_path: Path) -> None:

@@ -18,9 +18,11 @@ from redis import exceptions
 from servers.faulty_store import Raise, classes_of_errors, failing, made
 from servers.patience import HUNG_SECONDS, reached
 
+from app.metrics.pipeline import StoreClock
 from app.people.member import PeopleList, TeamMember, new_token
 from app.people.sessions import Sessions
 from app.processes.design_freeze import first_design
+from app.runtime.board import Board
 from app.surveys.question import SurveyLink
 from app.surveys.recipient import note_answered, was_answered
 from events.authority import Authority
@@ -138,6 +140,7 @@ async def taken(asking: Asking) -> None:
 
 
 QUESTIONS: Mapping[str, tuple[Question, ...]] = {  # by the module that asks
+    "app/metrics/pipeline.py": (lambda asking: StoreClock(asking.connection, Board.make(1).desk("worker")).look(),),
     "app/people/sessions.py": (signed_in,),
     "app/processes/design_freeze.py": (design_frozen,),
     "app/surveys/recipient.py": (surveyed,),

@@ -156,6 +156,18 @@ async def test_a_lease_that_is_given_back_is_free_and_one_that_is_not_renewed_en
     await reached(lambda: claimed(first), "the lease that is not renewed has ended")
 
 
+async def test_a_lease_whose_store_went_back_in_time_ends_once_nobody_has_renewed_it_for_so_long(
+    connection: Connection, tmp_path: Path
+) -> None:
+    first = Lease(connection, owner(tmp_path / "a"), 3_600.0)  # what a clock leaves of it that went back by an hour
+    second = Lease(connection, owner(tmp_path / "b"), still_seconds=SECONDS)
+    for _ in range(2 * RENEWALS):
+        assert await first.claim() is None
+        assert await second.claim() is not None
+        await asyncio.sleep(SECONDS / RENEWALS)
+    await reached(lambda: claimed(second), "the lease that nobody renews is over")
+
+
 async def claimed(lease: Lease) -> bool:
     return await lease.claim() is None
 
