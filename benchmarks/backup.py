@@ -1,9 +1,10 @@
-"""Backups: what one lacks that was made under load, and how long one of a large log takes against `cp -a`.
+"""Backups: what one lacks that was made under load, what one costs ingest, and its time of a large log against `cp -a`.
 
-`python -m benchmarks.backup [BACKUPS [GIGABYTES]]` (20 and 1 by default). Clients in a process of their own send
-without pause; each backup is restored, and its export compared with what had been acknowledged before its command
-began. The large log has parts as compaction leaves them, of random content; all ways are timed in turns, the middle
-one of five counts.
+`python -m benchmarks.backup [BACKUPS [GIGABYTES [ROUNDS]]]` (20, 1 and 10 by default; 0 leaves one out). Clients in
+a process of their own send without pause; each backup is restored, and its export compared with what had been
+acknowledged before its command began. The large log has parts as compaction leaves them, of random content; all ways
+are timed in turns, the middle one of five counts. Ingest is seen in windows of five seconds, in turns without a backup
+and with one after the other.
 """
 
 import os
@@ -35,6 +36,7 @@ from app.runtime.settings import load_settings
 from events.parts.manifest import DATA_SUFFIX, MANIFEST_SUFFIX
 
 ROUNDS = 5
+WINDOW_SECONDS = 5.0
 PART_BYTES = 32 << 20
 
 
@@ -86,6 +88,51 @@ def told_pending(client: httpx.Client) -> str | None:
     return client.get("/v1/export/events", params={"cursor": "latest"}).headers.get("x-resonate-pending")
 
 
+def beside_ingest(root: Path, rounds: int) -> None:
+    """Windows without a backup and with, in turns; prints the medians of the pairs' ratios with their quartiles."""
+    walls, costs, made = list[float](), list[float](), 0
+    with running(root, SMALLEST_DEFINITIONS, RESONATE_WORKERS="2") as service, restless(service, "ingest") as path:
+        goes_on(path, 2_000)
+        for number in range(rounds):
+            found: dict[bool, tuple[float, float]] = {}
+            for backed_up in (False, True) if number % 2 else (True, False):
+                found[backed_up], count = window(service, path, root / "copy" if backed_up else None)
+                made += count
+            walls.append(found[True][0] / found[False][0])
+            costs.append(found[False][1] / found[True][1])
+    print(
+        f"\ningest during a backup against without, {rounds} pairs, {made} backups; by the clock, and by CPU an event"
+    )
+    for name, ratios in {"events a second": walls, "events a CPU second": costs}.items():
+        low, middle, high = statistics.quantiles(ratios, n=4)
+        print(f"{name:20} {middle:.2f} ({low:.2f} to {high:.2f})")
+
+
+def window(service: Service, path: Path, target: Path | None) -> tuple[tuple[float, float], int]:
+    """Events acknowledged a second, CPU seconds of workers, store and writer for each, and how many backups were made.
+
+    With a target backups are made there one after the other; the window ends with the last.
+    """
+    command = [sys.executable, "-P", "-m", "app.cli.main", "backup", str(target)]
+    roles = service.processes()
+    tree = [each for role in ("worker", "store", "writer") for each in roles[role]]
+
+    def state() -> tuple[float, int, float]:
+        used = sum(sum(each.cpu_times()[:2]) for each in tree)
+        return time.perf_counter(), len(Journal().read(path).acknowledged), used
+
+    made, before = 0, state()
+    while time.perf_counter() - before[0] < WINDOW_SECONDS:
+        if target is None:
+            time.sleep(WINDOW_SECONDS)
+        else:
+            subprocess.run(command, check=True, env=service.environment(), stdout=subprocess.DEVNULL)
+            shutil.rmtree(target)
+            made += 1
+    seconds, events, used = (now - then for now, then in zip(state(), before, strict=True))
+    return (events / seconds, used / events), made
+
+
 def large_log(data: Path, gigabytes: float) -> None:
     """A log of so much: of a real part the first, of the others the names and the manifests."""
     part = write_log(data, received([record("m-1")]))[0]
@@ -127,14 +174,19 @@ def against_cp(root: Path, gigabytes: float) -> None:
         print(f"{name:30} {statistics.median(seconds):7.3f} s  {statistics.median(seconds) / base:6.3f} of cp -a")
 
 
-def main(backups: int = 20, gigabytes: float = 1.0) -> None:
-    """Run both and print."""
-    with tempfile.TemporaryDirectory() as folder:
-        if backups:
-            under_load(Path(folder), backups)
-        against_cp(Path(folder), gigabytes)
+def main(backups: int = 20, gigabytes: float = 1.0, rounds: int = 10) -> None:
+    """Run all and print."""
+    ways: tuple[tuple[Callable[[Path], None], float], ...] = (
+        (lambda root: under_load(root, backups), backups),
+        (lambda root: against_cp(root, gigabytes), gigabytes),
+        (lambda root: beside_ingest(root, rounds), rounds),
+    )
+    for way, size in ways:
+        with tempfile.TemporaryDirectory() as folder:
+            if size:
+                way(Path(folder))
 
 
 if __name__ == "__main__":
     given = sys.argv[1:]
-    main(*map(int, given[:1]), *map(float, given[1:]))
+    main(*map(int, given[:1]), *map(float, given[1:2]), *map(int, given[2:]))

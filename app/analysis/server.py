@@ -14,7 +14,7 @@ from app.analysis.queries import Query
 from app.http.errors import not_written
 from events.engines.duckdb import QueryTimeout
 from events.log.export import InvalidCursor
-from events.parts.part import CopyTorn, DataDamaged
+from events.parts.part import CopyTorn, DataDamaged, PartReplaced
 from events.privacy.journal import JournalUnusable
 from events.store.availability import StoreUnavailable
 from experiments.cube.statements import UncountableCondition
@@ -38,7 +38,8 @@ _REFUSALS: Final[dict[type[Exception], tuple[int, str, int | None]]] = {
     InvalidPlan: (400, "invalid_plan", None),
     UncountableCondition: (400, "uncountable_condition", None),
     InvalidCursor: (400, "invalid_cursor", None),
-    CopyTorn: (503, "copy_torn", DAMAGE_RETRY_SECONDS),  # before what it is a kind of
+    PartReplaced: (503, "analysis_timeout", RETRY_SECONDS),  # both before what they are a kind of
+    CopyTorn: (503, "copy_torn", DAMAGE_RETRY_SECONDS),
     DataDamaged: (503, "data_damaged", DAMAGE_RETRY_SECONDS),
     JournalUnusable: (503, "erasure_journal_unusable", DAMAGE_RETRY_SECONDS),
     QueryTimeout: (503, "analysis_timeout", RETRY_SECONDS),

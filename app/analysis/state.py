@@ -18,7 +18,7 @@ from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
 from events.engines.duckdb import EngineLimits, EventLog
 from events.log.export import Exporter
-from events.parts.part import CopyTorn, DataDamaged
+from events.parts.part import CopyTorn, DataDamaged, PartReplaced
 from events.privacy.journal import ErasureJournal
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
@@ -97,7 +97,7 @@ class Analysis:
         """Tell `/readyz` what was found damaged in this block, or that nothing is any more."""
         try:
             yield
-        except CopyTorn:  # said by the log itself
+        except (CopyTorn, PartReplaced):  # said by the log itself; no damage
             raise
         except DataDamaged as damage:
             self.note("data_damaged", str(damage))

@@ -1,6 +1,7 @@
 """Checks a whole log against its sums and neighbours, and takes a damaged part out where a person decided so."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from msgspec.structs import replace
 from events.deletes.tombstones import read_tombstones
 from events.parts.ledger import Loss, change_dropped, read_dropped
 from events.parts.manifest import DATA_SUFFIX, LOG, FolderListing, PartName, part_name
-from events.parts.part import Contents, DataDamaged, survey
+from events.parts.part import Contents, DataDamaged, Part, PartReplaced, survey
 from events.parts.sealing import footer_stream_number
 from events.parts.standing import torn_parts
 
@@ -59,19 +60,17 @@ class LogReport:
 
 def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
     """Read every live part of a data directory whole; nothing is changed. A running service need not stop for it."""
-    found, contents = survey(data / LOG), Contents()
+    found, looked_at = survey(data / LOG), dict[Path, Damage | None]()
+    while left := [part for part in found.parts if part.path not in looked_at]:
+        for part in left:
+            with suppress(PartReplaced):  # its rows are in another one now
+                looked_at[part.path] = _damage(part)
+            if progress is not None:
+                progress(len(looked_at), len(found.parts))
+        if any(part.path not in looked_at for part in left):
+            found = survey(data / LOG)
     damages = [Damage(damage.name, damage.cause) for damage in found.damages]
-    for done, part in enumerate(found.parts, 1):
-        try:
-            with contents.opened(part) as file:
-                rows: int = file.metadata.num_rows
-            if (rows, footer_stream_number(part.path)) != (part.rows, part.last_stream_number):
-                cause = "its manifest says other rows or another stream id than its footer"
-                damages.append(Damage(part.path.name, cause))
-        except DataDamaged as damage:
-            damages.append(Damage(damage.name, damage.cause))
-        if progress is not None:
-            progress(done, len(found.parts))
+    damages += [damage for part in found.parts if (damage := looked_at[part.path]) is not None]
     try:
         tombstones = len(read_tombstones(data))
     except ValueError as error:
@@ -87,6 +86,20 @@ def verify_log(data: Path, progress: Progress | None = None) -> LogReport:
         set_aside=tuple(read_dropped(data / LOG).lost),
         outside_erasure=tuple(sorted(str(path.relative_to(data)) for place in OUTSIDE for path in data.glob(place))),
     )
+
+
+def _damage(part: Part) -> Damage | None:
+    """What is wrong with it, read whole. Raises PartReplaced."""
+    try:
+        with Contents().opened(part) as file:
+            rows: int = file.metadata.num_rows
+        if (rows, footer_stream_number(part.path)) == (part.rows, part.last_stream_number):
+            return None
+        return Damage(part.path.name, "its manifest says other rows or another stream id than its footer")
+    except PartReplaced:
+        raise
+    except DataDamaged as damage:
+        return Damage(damage.name, damage.cause)
 
 
 class NotDamaged(Exception):

@@ -15,7 +15,16 @@ from events.authority import Authority
 from events.parts.arrow import Array, Table, arrow, compute, parquet
 from events.parts.digests import PartDigests, read_digests, table_digests
 from events.parts.ledger import read_dropped
-from events.parts.manifest import DATA_SUFFIX, DIGESTS_SUFFIX, FolderListing, Found, Manifest, PartName, read_manifest
+from events.parts.manifest import (
+    DATA_SUFFIX,
+    DIGESTS_SUFFIX,
+    MANIFEST_SUFFIX,
+    FolderListing,
+    Found,
+    Manifest,
+    PartName,
+    read_manifest,
+)
 from events.parts.standing import Gap, by_shard, gaps
 from events.records import COLUMNS, Kind
 
@@ -45,6 +54,15 @@ class DataDamaged(Exception):
         super().__init__(f"part {name} of the log is damaged: {cause}; restore it from a backup")
         self.name = name
         self.cause = cause
+
+
+class PartReplaced(DataDamaged):
+    """A part that is gone with its manifest, as a merge or retention took it: who looks at the log anew finds its rows
+    where they are now, or by name what is missing.
+    """
+
+    def __str__(self) -> str:
+        return f"part {self.name} of the log went while it was read, merged with others or by its age; read it again"
 
 
 class CopyTorn(DataDamaged):
@@ -106,12 +124,14 @@ def survey(log: Path) -> Survey:
 
 
 def verify(part: Part) -> None:
-    """Read the part whole and raise `DataDamaged` unless it has the sha256 of its manifest."""
+    """Read the part whole; `DataDamaged` unless it has the sha256 of its manifest, `PartReplaced` once it went."""
     try:
         with part.path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        raise DataDamaged(part.path.name, f"it cannot be read ({error.strerror})") from error
+        gone = isinstance(error, FileNotFoundError) and not part.path.with_suffix(MANIFEST_SUFFIX).exists()
+        kind = PartReplaced if gone else DataDamaged
+        raise kind(part.path.name, f"it cannot be read ({error.strerror})") from error
     if found != part.sha256:
         raise DataDamaged(part.path.name, "its sha256 is not the one in its manifest")
 

@@ -10,6 +10,7 @@ from events.authority import Authority
 from events.engines.duckdb import DuckEngine, EngineLimits, EventLog, events_of
 from events.engines.sql import Statement
 from events.engines.tables import TableReader
+from events.parts.part import PartReplaced
 from events.views.orders import LINES, order_views, refunds, view
 from kit.time import DAY_SECONDS
 from recommender.model.purchases import UNKNOWN_NETWORK, LineCodes, Origins, Purchases
@@ -39,8 +40,18 @@ class LoggedPurchases:
 
 
 def logged_purchases(data: Path, least: Authority) -> LoggedPurchases:
-    """The order lines of the log, by everything and by what is believed at least so far. Raises DataDamaged."""
+    """The order lines of the log, by everything and by what is believed at least so far. Raises DataDamaged.
+
+    A training waits for all else on its machine, so parts may be merged while it reads: then it reads once more.
+    """
     log = EventLog(data, LIMITS)
+    try:
+        return _logged(log, least)
+    except PartReplaced:
+        return _logged(log, least)
+
+
+def _logged(log: EventLog, least: Authority) -> LoggedPurchases:
     with log.open(log.snapshot(), properties=("refund_id",)) as engine:
         if least is Authority.PAGE:
             _materialise(engine, least, "lines")

@@ -134,10 +134,10 @@ def exported(service: Service, timeout_seconds: float = HUNG_SECONDS) -> list[di
 
 
 @contextmanager
-def restless(service: Service, name: str, clients: int = 4, events: int = 20) -> Iterator[Path]:
-    """Clients in a process of their own while the block runs; their journal."""
+def restless(service: Service, name: str, clients: int = 4, events: int = 20, rate: int = 0) -> Iterator[Path]:
+    """Clients in a process of their own while the block runs, at a rate (0: all they can); their journal."""
     path = service.data.with_name(f"{name}.journal")
-    words = [service.url, SECRET_KEY, str(path), name, str(clients), str(events)]
+    words = [service.url, SECRET_KEY, str(path), name, str(clients), str(events), str(rate)]
     process = subprocess.Popen([sys.executable, str(CLIENT), *words])
     try:
         goes_on(path, events)

@@ -443,7 +443,14 @@ MAY_IMPORT: Mapping[str, set[str]] = {
     "recommender/model": {"events", "events/parts"},
     "recommender/publishing": {"events", "recommender/model", "recommender/ranking", "recommender/training"},
     "recommender/ranking": {"recommender/model"},
-    "recommender/training": {"events", "events/engines", "events/views", "recommender/model", "recommender/ranking"},
+    "recommender/training": {
+        "events",
+        "events/engines",
+        "events/parts",
+        "events/views",
+        "recommender/model",
+        "recommender/ranking",
+    },
 }
 DOORS: Mapping[str, Sequence[str]] = {  # vendor → the files that may import it
     "cssselect": ["experiments/page/css.py"],

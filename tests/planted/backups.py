@@ -53,12 +53,12 @@ BACKUPS: Mapping[str, Mutation] = {
     ),
     "unchecked_restore": Mutation(
         "a restore compares no sha256",
-        (SERVICES,),
+        (f"{SERVICES}::test_a_backup_that_is_damaged_is_named_and_nothing_of_it_is_restored",),
         (Edit("app/backup/restoring.py", "        if differs is not None:", "        if False:"),),
     ),
     "keys_for_everybody": Mutation(
         "keys are in every backup",
-        (SERVICES,),
+        (f"{SERVICES}::test_keys_are_in_a_backup_only_for_who_asks_and_nobody_else_may_read_it",),
         (Edit("app/backup/making.py", "OF_THE_RUN if with_keys else OF_THE_RUN | KEYS", "OF_THE_RUN"),),
     ),
     "torn_and_silent": Mutation(

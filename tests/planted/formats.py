@@ -80,4 +80,9 @@ FORMATS: Mapping[str, Mutation] = {
         ("tests/events/log/test_reader.py",),
         (Edit("events/engines/duckdb.py", "Statement.of_passing(rows)", "Statement.of(rows)"),),
     ),
+    "merged_is_damaged": Mutation(
+        "a part that a merge took from who still reads it is told as damage",
+        ("tests/events/log/test_merged_meanwhile.py",),
+        (Edit("events/parts/part.py", "kind = PartReplaced if gone else DataDamaged", "kind = DataDamaged"),),
+    ),
 }

@@ -1,9 +1,10 @@
 """A process of its own that goes on sending while its service is being killed, and writes down what it was told.
 
-    python tests/servers/restless_client.py URL KEY JOURNAL NAME [CLIENTS [EVENTS]]
+    python tests/servers/restless_client.py URL KEY JOURNAL NAME [CLIENTS [EVENTS [RATE]]]
 
 Each client assigns and exposes a visitor by `/v1/personalize`, sends a batch of that visitor's events until it is
-acknowledged, and sends every acknowledged batch once more. Lines of the journal, each written by one call:
+acknowledged, and sends every acknowledged batch once more. All together they begin RATE visitors a second; without it,
+as many as are served. Lines of the journal, each written by one call:
 
     tried VISITOR       before a call that exposes
     exposed ID          an exposure that the service said it had logged
@@ -36,16 +37,19 @@ class Journal:
 
 
 class RestlessClient:
-    """One client: `run` goes on until the process ends."""
+    """One client: `run` goes on until the process ends, with a visitor each `every_seconds` at most."""
 
-    def __init__(self, http: httpx.AsyncClient, journal: Journal, name: str, events: int) -> None:
+    def __init__(self, http: httpx.AsyncClient, journal: Journal, name: str, events: int, every_seconds: float) -> None:
         self._http = http
         self._journal = journal
         self._name = name
         self._events = events
+        self._every_seconds = every_seconds
 
     async def run(self) -> None:
+        began = time.monotonic()
         for number in range(1_000_000):
+            await asyncio.sleep(began + number * self._every_seconds - time.monotonic())
             visitor = f"{self._name}.{number}"
             unlogged = await self._expose(visitor)
             events = [*unlogged, *visit(visitor, self._events)]
@@ -102,14 +106,17 @@ def visit(visitor: str, count: int) -> list[dict[str, Any]]:
     ]
 
 
-async def main(url: str, key: str, path: str, name: str, clients: int = 4, events: int = 20) -> None:
+async def main(url: str, key: str, path: str, name: str, *numbers: int) -> None:
     """Run until killed."""
+    clients, events, rate = (*numbers, *(4, 20, 0)[len(numbers) :])
     journal = Journal(path)
     headers = {"authorization": f"Bearer {key}"}
     async with httpx.AsyncClient(base_url=url, headers=headers, timeout=10) as http:
         names = [f"{name}.{number}" for number in range(clients)]
-        await asyncio.gather(*[RestlessClient(http, journal, each, events).run() for each in names])
+        every_seconds = clients / rate if rate else 0.0
+        await asyncio.gather(*[RestlessClient(http, journal, each, events, every_seconds).run() for each in names])
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:5], *map(int, sys.argv[5:])))
+    url, key, path, name, *numbers = sys.argv[1:]
+    asyncio.run(main(url, key, path, name, *map(int, numbers)))
