@@ -5,7 +5,7 @@ import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Hashable, Iterable
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import Any, Final, Generic, Self, TypeVar
 
 LONGEST_PAUSE_SECONDS: Final = 10.0
 SLICE_SECONDS: Final = 0.0005  # so long something is put together before others of the loop have a turn
@@ -108,6 +108,32 @@ class Tasks:
                     logger.exception("%s failed, it goes on in %g s", name, pause)
         finally:
             self._running.discard(own)  # also where it is thrown away with its loop
+
+
+class Shared(Generic[T]):
+    """One look for all who ask while it is under way, and for a while after it; one that hangs is joined."""
+
+    def __init__(
+        self, look: Callable[[], Awaitable[T]], seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """What `look` found holds for so many `seconds`; what it raised is for those who asked alone."""
+        self._look = look
+        self._seconds = seconds
+        self._clock = clock
+        self._asked: asyncio.Task[T] | None = None
+        self._until = 0.0
+
+    async def answer(self) -> T:
+        """What was found, or what the look raised; whoever gives up waiting leaves it to the others."""
+        if self._asked is None or (self._asked.done() and self._clock() >= self._until):
+            self._asked = asyncio.get_running_loop().create_task(self._looked())
+            self._asked.add_done_callback(lambda asked: asked.cancelled() or asked.exception())  # if nobody waits
+        return await asyncio.shield(self._asked)
+
+    async def _looked(self) -> T:
+        found = await self._look()
+        self._until = self._clock() + self._seconds
+        return found
 
 
 class Promises:

@@ -34,7 +34,6 @@ router = APIRouter(tags=["Operations"])
 NEVER_STORED: Final = {"cache-control": "no-store"}
 LISTED_ERRORS: Final = 20
 STORE_SECONDS: Final = 1.0
-PROBE_SECONDS: Final = 0.8
 REFUSED: Final[OwnCause] = "page_events_refused"
 REFUSED_SECONDS: Final = 5.0  # since the last one
 # what is acknowledged and does not reach where it belongs
@@ -103,7 +102,7 @@ async def refusing(worker: Resources) -> StoreCause | None:
     if recorded is not None:  # by who keeps the embedded store: it need not be asked
         return recorded
     try:
-        await worker.stream.check(PROBE_SECONDS)
+        await worker.stream.check()
     except StoreUnavailable as unavailable:
         return unavailable.cause
     return None
@@ -136,7 +135,8 @@ async def metrics(request: Request, worker: Worker, grant: Anyone) -> PlainTextR
         version=request.app.version,
         format=FORMAT,
     )
-    text = await exposition(worker.telemetry, worker.settings.data, scraped)
+    disk = await worker.disks.look()
+    text = await exposition(worker.telemetry, worker.settings.data, disk, scraped)
     return PlainTextResponse(text, media_type=CONTENT_TYPE, headers=NEVER_STORED)
 
 

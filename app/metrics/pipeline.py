@@ -6,14 +6,18 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from functools import partial
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from app.runtime.board import Board, Desk, GaugeName
+from app.runtime.data_directory import DataDirectory
 from events.causes import StoreCause
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.memory import StoreMemory, read_memory
 from events.writer.watermark import Written, read_lag, read_progress
+from kit.tasks import Shared
 from kit.time import DAY_SECONDS, SECOND_US, now_seconds, now_us
 
 LOOK_SECONDS: Final = 1.0
@@ -57,6 +61,38 @@ class Pipeline:
         gauge("store_aof_bytes", memory.appended)
         gauge("looked_at", time.monotonic())
         return written, None
+
+
+class Disk(NamedTuple):
+    """Bytes of a disk."""
+
+    free: int
+    size: int
+
+
+class Disks:
+    """The disks that a data directory is on. One that hangs takes one thread, whoever asks and however often."""
+
+    def __init__(self, data: Path) -> None:
+        self._shared = Shared(partial(asyncio.to_thread, fullest_disk, data), 0.0)
+        self._last: Disk | None = None
+
+    async def look(self) -> Disk | None:
+        """The fullest one, as it was last seen where a disk does not answer now; None where none ever did."""
+        with contextlib.suppress(TimeoutError, OSError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                self._last = await self._shared.answer()
+        return self._last
+
+
+def fullest_disk(data: Path) -> Disk:
+    """That with the least share free of those that the data directory and its folders are on."""
+    directory = DataDirectory(data)
+    found = [Disk(*directory.room())]
+    for folder in filter(Path.is_dir, data.iterdir()):  # each may be a disk of its own
+        with contextlib.suppress(FileNotFoundError):
+            found.append(Disk(*DataDirectory(folder).room()))
+    return min(found, key=lambda disk: disk.free / disk.size if disk.size else 0.0)
 
 
 def known(board: Board) -> Mapping[GaugeName, float]:

@@ -1,21 +1,18 @@
 """What `/metrics` answers: everything of the table that is known now, put together in slices."""
 
-import asyncio
-import contextlib
 import math
 import os
 import resource
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from app.metrics.counted import counter_samples
 from app.metrics.exposition import Samples, labelled, lines
 from app.metrics.jobs import last_runs, told_runs
-from app.metrics.pipeline import known
+from app.metrics.pipeline import Disk, known
 from app.runtime.board import Board, GaugeName, RoleName
-from app.runtime.data_directory import DataDirectory
 from app.runtime.telemetry import Telemetry
 from kit.tasks import in_slices
 
@@ -49,16 +46,15 @@ class Scraped:
     format: int
 
 
-async def exposition(telemetry: Telemetry, data: Path, scraped: Scraped) -> str:
-    """The text. Disks are looked at in a thread, because they may hang; what takes long is made in slices, between
-    which the worker answers others.
-    """
+async def exposition(telemetry: Telemetry, data: Path, disk: Disk | None, scraped: Scraped) -> str:
+    """The text. What takes long is made in slices, between which the worker answers others."""
     board = telemetry.counters.desk.board
-    of_machine = await asyncio.to_thread(machine, telemetry, data)
     samples: Samples = {
         **counter_samples(telemetry, scraped.rejected),
         **of_board(board),
-        **of_machine,
+        **machine(telemetry),
+        "disk_free_bytes": [labelled(disk.free)] if disk else [],
+        "disk_size_bytes": [labelled(disk.size)] if disk else [],
         **told_runs(last_runs(board, data, scraped.training)),
         **{name: [labelled(value)] for name, value in scraped.gauges.items()},
         "degraded": [labelled(1, cause=code) for code in sorted(set(scraped.causes))],
@@ -88,38 +84,19 @@ def of_board(board: Board) -> Samples:
     }
 
 
-class Disk(NamedTuple):
-    """Bytes of a disk."""
-
-    free: int
-    size: int
-
-
-def machine(telemetry: Telemetry, data: Path) -> Samples:
-    """What can be read of it; it looks at disks, so it may take a while on one that hangs."""
-    disk, board = fullest_disk(data), telemetry.counters.desk.board
+def machine(telemetry: Telemetry) -> Samples:
+    """What can be read of it, but for its disks."""
+    board = telemetry.counters.desk.board
     pids = [desk.pid for desk in board.desks("worker") if desk.pid]
     opened = max((count for pid in pids if (count := open_descriptors(pid)) is not None), default=None)
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     connections = [desk.gauges().get("open_connections", 0.0) for desk in board.desks("worker") if desk.pid]
     return {
-        "disk_free_bytes": [labelled(disk.free)],
-        "disk_size_bytes": [labelled(disk.size)],
         "open_connections": [labelled(sum(connections))],
         "open_descriptors": [] if opened is None else [labelled(opened)],
         "descriptor_limit": [] if limit == resource.RLIM_INFINITY else [labelled(limit)],
         "worker_resident_bytes": [labelled(held, pid=str(pid)) for pid, held in telemetry.resident()],
     }
-
-
-def fullest_disk(data: Path) -> Disk:
-    """That with the least share free of those that the data directory and its folders are on."""
-    directory = DataDirectory(data)
-    found = [Disk(*directory.room())]
-    for folder in filter(Path.is_dir, data.iterdir()):  # each may be a disk of its own
-        with contextlib.suppress(FileNotFoundError):
-            found.append(Disk(*DataDirectory(folder).room()))
-    return min(found, key=lambda disk: disk.free / disk.size if disk.size else 0.0)
 
 
 def open_descriptors(pid: int) -> int | None:

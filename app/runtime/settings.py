@@ -380,7 +380,7 @@ def readable_by_all(environment: Mapping[str, str]) -> list[str]:
 def _loaded(environment: Mapping[str, str], options: Mapping[str, Any]) -> tuple[Settings, Mapping[str, GivenValue]]:
     sources, problems = told_settings(KNOWN, environment, options)
     told = {name: each for source in sources for name, each in source.items()}
-    settings = Settings()
+    settings = Settings.model_validate({})
     for source in (*sources, told):  # also what another source outranks: it is in force once that is gone
         try:
             settings = Settings.model_validate({name: each.value for name, each in source.items()})

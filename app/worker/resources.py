@@ -28,7 +28,7 @@ from app.keys.audit import Audit
 from app.limits.budgets import Allowance, Books, Budgets, Limits
 from app.limits.networks import Networks
 from app.limits.pressure import SCARCE, Pressure
-from app.metrics.pipeline import CLOCK_SECONDS, SAMPLE_SECONDS, Pipeline, StoreClock, StoreGrowth
+from app.metrics.pipeline import CLOCK_SECONDS, SAMPLE_SECONDS, Disks, Pipeline, StoreClock, StoreGrowth
 from app.people.file import People
 from app.people.sessions import Sessions
 from app.runtime.board import BEAT_SECONDS, Desk, Note
@@ -126,6 +126,7 @@ class Resources:
     reads: Reads
     telemetry: Telemetry
     pipeline: Pipeline
+    disks: Disks
     recommender: LiveRecommender
     users: Users
     scrubber: Scrubber
@@ -313,6 +314,7 @@ async def open_resources(
             reads=Reads(following),
             telemetry=telemetry,
             pipeline=Pipeline(connection, desk),
+            disks=Disks(settings.data),
             recommender=recommender,
             users=users,
             scrubber=scrubber,

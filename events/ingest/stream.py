@@ -14,10 +14,13 @@ from events.records import Record
 from events.scrubbing import Scrubber
 from events.store.availability import Breaker, StoreUnavailable
 from events.store.connection import Connection
+from kit.tasks import Shared
 
 PAGE_SHARE: Final = 4  # of the store's memory a quarter is for what pages sent and no part holds, as much for their ids
 FLUSHES: Final = 64  # that the store's memory must have room for: connections hold them while they are read
 SMALLEST_FLUSH: Final = 256 << 10
+CHECK_SECONDS: Final = 0.8
+CHECK_HOLDS_SECONDS: Final = 0.2
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,7 @@ class Stream:
         self._tell = count
         self._counts: Counter[str] = Counter()
         self._histories = HistoryUpdates(connection, self._count)
+        self._checks = Shared(self._check, CHECK_HOLDS_SECONDS)
 
     async def append(self, records: Sequence[Record]) -> Appended:
         """Returns when every record is durable and the people's histories hold their purchases.
@@ -115,17 +119,21 @@ class Stream:
             own.setdefault(lane, []).append(record)
         return [(commits[lane], each) for lane, each in own.items()]
 
-    async def check(self, timeout_seconds: float) -> None:
-        """Returns where an event of a backend would be stored now; raises StoreUnavailable, at the latest then.
+    async def check(self) -> None:
+        """Returns where an event of a backend would be stored now; raises StoreUnavailable, within CHECK_SECONDS.
 
-        The store is asked to take nothing, as it is to take events; one that is known to be away is not asked.
+        The store is asked to take nothing, as it is to take events, once for all who ask within CHECK_HOLDS_SECONDS;
+        one that is known to be away is not asked.
         """
         cause = self.state.cause or self._refused.get(Authority.BACKEND)
         if cause is not None:
             raise StoreUnavailable(cause)
+        await self._checks.answer()
+
+    async def _check(self) -> None:
         if not self._commits:
             self._commits = self._lanes()
-        checks = [commit.would_store(timeout_seconds) for commit in self._commits[::2]]  # of backends
+        checks = [commit.would_store(CHECK_SECONDS) for commit in self._commits[::2]]  # of backends
         await asyncio.gather(*checks)
 
     @property

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.patience import HUNG_SECONDS
 
-from kit.tasks import Promises, Tasks, together, unless
+from kit.tasks import Promises, Shared, Tasks, together, unless
 
 
 class Foreign(Exception):
@@ -298,3 +298,33 @@ def test_a_promise_that_is_late_is_broken_for_all() -> None:
     assert promises.kept
     now[0] = 31.0
     assert not promises.kept
+
+
+def test_one_look_is_for_all_who_ask_meanwhile_and_for_a_while_after_it() -> None:
+    async def live() -> None:
+        now, looks, end = [0.0], list[int](), asyncio.Event()
+
+        async def look() -> int:
+            looks.append(len(looks))
+            await end.wait()
+            if len(looks) == 3:
+                raise ValueError("it is away")
+            return looks[-1]
+
+        shared = Shared(look, 0.2, lambda: now[0])
+        given_up = asyncio.ensure_future(shared.answer())
+        asked = [asyncio.ensure_future(shared.answer()) for _ in range(50)]
+        await asyncio.sleep(0)
+        given_up.cancel()  # and the others are answered all the same
+        end.set()
+        assert await asyncio.gather(*asked) == [0] * 50
+        now[0] = 0.19
+        assert await shared.answer() == 0
+        now[0] = 0.2
+        assert await shared.answer() == 1
+        now[0] = 0.4
+        with pytest.raises(ValueError, match="away"):
+            await shared.answer()
+        assert (await shared.answer(), looks) == (3, [0, 1, 2, 3])
+
+    run(live)

@@ -1,6 +1,8 @@
 """How far events are is asked of the store at each look, told as it was known last, and seen by every worker."""
 
+import asyncio
 import math
+import threading
 from pathlib import Path
 
 import httpx
@@ -12,7 +14,18 @@ from prometheus_client.parser import text_string_to_metric_families
 from servers.moving_clock import away
 from servers.one_worker import SECRET, OneWorker
 
-from app.metrics.pipeline import LEAST_SECONDS, MOST_SAMPLES, SAMPLE_SECONDS, StoreClock, StoreGrowth, days_to, known
+from app.metrics.pipeline import (
+    LEAST_SECONDS,
+    MOST_SAMPLES,
+    SAMPLE_SECONDS,
+    Disk,
+    Disks,
+    StoreClock,
+    StoreGrowth,
+    days_to,
+    fullest_disk,
+    known,
+)
 from app.metrics.scrape import of_board
 from app.runtime.board import Board
 from events.store.memory import StoreMemory
@@ -113,3 +126,32 @@ def test_what_is_given_back_at_times_does_not_hide_what_grows(slope: float, nois
     samples = [(at * SAMPLE_SECONDS, slope * at + height * each) for at, each in enumerate(noise)]
     exact = left / slope * SAMPLE_SECONDS / DAY_SECONDS
     assert days_to(samples[-1][1] + left, samples) == pytest.approx(exact, rel=0.3)
+
+
+def test_a_disk_that_hangs_takes_one_thread_and_is_told_as_it_was_last_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hangs, end, looks = [False], threading.Event(), list[Path]()
+
+    def look(data: Path) -> Disk:
+        looks.append(data)
+        if hangs[0]:
+            end.wait()
+        return fullest_disk(data)
+
+    async def live() -> None:
+        disks = Disks(tmp_path)
+        seen = await disks.look()
+        assert seen is not None
+        assert 0 < seen.free <= seen.size
+        hangs[0] = True
+        with monkeypatch.context() as impatient:
+            impatient.setattr("app.metrics.pipeline.LOOK_SECONDS", 0.01)
+            for _ in range(3):
+                assert await asyncio.gather(*[disks.look() for _ in range(50)]) == [seen] * 50
+        assert len(looks) == 2
+        end.set()
+        assert await disks.look() is not None
+
+    monkeypatch.setattr("app.metrics.pipeline.fullest_disk", look)
+    asyncio.run(live())

@@ -152,6 +152,7 @@ async def test_functions_that_the_store_lost_are_loaded_again(any_connection: Co
 async def test_functions_that_the_store_lost_are_loaded_again_for_many_calls_at_once_too(
     any_connection: Connection,
 ) -> None:
+    await any_connection.prepare()
     calls: list[Call] = [("resonate_position", events_key(each % any_connection.shards), ()) for each in range(3)]
     before = await any_connection.call_many(calls)
     await any_connection.client.execute_command("FUNCTION FLUSH")
@@ -170,3 +171,21 @@ async def test_how_much_it_holds_is_known_of_a_store_of_any_shape(
     await stream.close()
     assert 1_000_000 < after.held <= before.held + 100_000
     assert (after.share > 0) is bool(after.limit)
+
+
+async def test_the_store_is_asked_once_whether_it_takes_events_for_all_who_ask_at_a_time(
+    any_connection: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As probes and strangers do, who need no key for it."""
+    asked: list[str] = []
+    call = any_connection.call
+
+    async def counted(function: str, key: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(key)
+        return await call(function, key, *arguments, **options)
+
+    monkeypatch.setattr(any_connection, "call", counted)
+    stream = Stream(any_connection)
+    await asyncio.gather(*[stream.check() for _ in range(200)])
+    await stream.close()
+    assert len(asked) == any_connection.shards
