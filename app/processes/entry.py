@@ -181,8 +181,11 @@ async def _analyse(handed: Handed, settings: "Settings") -> bool:
 
 def train(*arguments: str) -> int:
     """Trains recommendations on the log once; the report says what became of it, also when the log cannot be read."""
+    from app.processes.heartbeats import Computing
+
     handed = Handed.read([*arguments])
     settings = handed.settings("trainer")
+    Computing(handed.desk("trainer").beat).watch()
     handed.say_ready()
     return train_once(settings.data)
 
