@@ -182,8 +182,11 @@ async def _analyse(handed: Handed, settings: "Settings") -> bool:
 
 def train(*arguments: str) -> int:
     """Trains recommendations on the log once; the report says what became of it, also when the log cannot be read."""
+    from app.processes.heartbeats import Computing
+
     handed = Handed.read([*arguments])
     settings = handed.settings("trainer")
+    Computing(handed.desk("trainer").beat).watch()
     handed.say_ready()
     return train_once(settings.data)
 
@@ -197,11 +200,12 @@ def train_once(data: Path) -> int:
     from recommender.publishing.run import TrainingTerms, run_training
 
     try:
-        report = run_training(data, terms=TrainingTerms(learn_from(data)))
-    except DataDamaged as damage:
-        keep(data / MODELS, Report("failed", None, (str(damage),), {}, 0.0))
-        logger.error("training failed, the former model serves: %s", damage)
-        return 1
+        try:
+            report = run_training(data, terms=TrainingTerms(learn_from(data)))
+        except DataDamaged as damage:
+            logger.error("training failed, the former model serves: %s", damage)
+            keep(data / MODELS, Report("failed", None, (str(damage),), {}, 0.0))
+            return 1
     except OSError as error:
         if (why := why_unwritten(error)) is None:
             raise

@@ -1,7 +1,11 @@
-"""Who of a service still works: each child beats from the loop that does its work; one that does not is replaced."""
+"""Who of a service still works: each child beats from the loop that does its work; one that does not is replaced.
+
+A training has no loop: it beats while it computes, and has minutes instead of seconds.
+"""
 
 import logging
 import signal
+import threading
 import time
 from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Protocol
 
 from app.runtime.ailments import AilmentCode
-from app.runtime.board import Desk, RoleName
+from app.runtime.board import BEAT_SECONDS, Desk, RoleName
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -24,8 +28,13 @@ STALLED: Final[Mapping[RoleName, AilmentCode]] = {
     "writer": "writer_stalled",
     "analysis": "analysis_stalled",
     "webhooks": "webhooks_stalled",
+    "trainer": "trainer_stalled",
     "store": "store_timeout",
 }
+
+PATIENT: Final[Mapping[RoleName, tuple[float, float]]] = {"trainer": (60.0, 600.0)}  # with whom: until named, and ended
+COMPUTED_SECONDS: Final = 0.02  # between two looks: who hangs needs less
+LONGEST_TRAINING_SECONDS: Final = 6 * 3600.0  # a training that goes round in circles computes too
 
 
 class Watched(Protocol):
@@ -84,7 +93,8 @@ class Watch:
             child.desk.was_silent(silence.seconds if silence else 0.0)
             if silence is None:
                 continue
-            if child.ready and silence.seconds >= STALLED_SECONDS:
+            patience, _ = PATIENT.get(child.desk.role, (STALLED_SECONDS, 0.0))
+            if child.ready and silence.seconds >= patience:
                 stalled[child.desk.role].append(str(silence.pid))
             if self._hangs(child, silence):
                 silence.ended = True
@@ -115,7 +125,8 @@ class Watch:
         return known
 
     def _hangs(self, child: Watched, silence: _Silence) -> bool:
-        longest = self._hung_seconds if child.ready else max(IMPORT_SECONDS, self._hung_seconds)
+        _, patience = PATIENT.get(child.desk.role, (0.0, 0.0))
+        longest = max(patience if child.ready else IMPORT_SECONDS, self._hung_seconds)
         return bool(self._hung_seconds) and silence.seconds >= longest and not silence.ended
 
     def _looping(self, now: float) -> list[str]:
@@ -139,3 +150,36 @@ class Watch:
         if text is not None and code not in {each.code for each in self._desk.causes()}:
             logger.error("%s: %s (%s)", code, sentence, text)
         self._desk.note(code, text)
+
+
+class Computing:
+    """Whether this process computes: the sign of life of work that is one long call and turns no loop."""
+
+    def __init__(
+        self,
+        beat: Callable[[], None],
+        clock: Callable[[], float] = time.monotonic,
+        cpu_seconds: Callable[[], float] = time.process_time,
+    ) -> None:
+        """`beat` is called where it does; not any more once it has for `LONGEST_TRAINING_SECONDS`."""
+        self._beat = beat
+        self._clock = clock
+        self._cpu_seconds = cpu_seconds
+        self._until = clock() + LONGEST_TRAINING_SECONDS
+        self._computed = cpu_seconds()
+
+    def look(self) -> None:
+        """To be called once a second."""
+        before, self._computed = self._computed, self._cpu_seconds()
+        if self._computed - before >= COMPUTED_SECONDS and self._clock() < self._until:
+            self._beat()
+
+    def watch(self) -> None:
+        """Looks from now on, in a thread that ends with the process."""
+
+        def go_on() -> None:
+            while True:
+                time.sleep(BEAT_SECONDS)
+                self.look()
+
+        threading.Thread(target=go_on, name="computing", daemon=True).start()

@@ -101,7 +101,7 @@ class Supervisor:
             self.lame_duck.told_by,
             tells=bool(self.settings.webhook_url),
         )
-        watched = [*self.children.kept, self.children.analysis, self.store]
+        watched = [*self.children, self.store]
         self.watch = Watch(watched, self.desk, self.settings.hung_seconds)
         self.traffic = SiteTraffic(self.directory.root)
         self.training = TrainingSchedule(self.directory.root, self.settings.training_hours)

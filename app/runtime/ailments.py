@@ -31,6 +31,7 @@ OwnCause = Literal[
     "writer_stalled",
     "analysis_stalled",
     "webhooks_stalled",
+    "trainer_stalled",
     "crash_loop",
 ]
 AilmentCode: TypeAlias = StoreCause | OwnCause
@@ -236,6 +237,11 @@ WORDS: Final[Mapping[AilmentCode, tuple[str, str]]] = {
     "webhooks_stalled": (
         "The process that tells receivers of changes has given no sign of life for three seconds: they are told later.",
         REPLACED,
+    ),
+    "trainer_stalled": (
+        "The training of recommendations has not computed for a minute: lists are those of the last model.",
+        "nothing: one that does not compute for ten minutes, or does for six hours, is ended and begun again; if that "
+        "comes back, look at the disk of the data directory",
     ),
     "crash_loop": (
         "Processes of this role ended five times within a minute, and are started again more and more slowly.",

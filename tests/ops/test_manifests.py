@@ -64,6 +64,16 @@ def test_systemd_finds_nothing_wrong_with_the_unit(tmp_path: Path) -> None:
     assert "ProtectSistem" in run(analyze, "verify", "--man=no", unit).stderr
 
 
+def test_systemd_finds_nothing_wrong_with_the_nightly_backup(tmp_path: Path) -> None:
+    analyze = program("systemd-analyze", "systemd")
+    units = [tmp_path / f"resonate-backup.{kind}" for kind in ("service", "timer")]
+    for unit in units:
+        unit.write_text((UNIT.parent / unit.name).read_text())
+    verified = run(analyze, "verify", "--man=no", *units)
+    assert (verified.returncode, verified.stdout + verified.stderr) == (0, "")
+    assert run(analyze, "calendar", "*-*-* 03:15").returncode == 0
+
+
 def test_the_unit_is_exposed_to_little(tmp_path: Path) -> None:
     analyze = program("systemd-analyze", "systemd")
     judged = ["security", "--offline=true", f"--threshold={EXPOSURE}", "--no-pager"]

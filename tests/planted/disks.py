@@ -7,6 +7,7 @@ from planted.fault import Edit, Mutation
 MISSING = "tests/experiments/catalog/test_missing.py"
 PUBLISHER = "tests/experiments/catalog/test_publisher.py"
 FAILING = "tests/reliability/test_failing_disks.py"
+OF_PEOPLE = "tests/reliability/test_failing_disks_of_people.py"
 PUBLISHED = "experiments/catalog/publisher.py"
 
 DISKS: Mapping[str, Mutation] = {
@@ -25,6 +26,22 @@ DISKS: Mapping[str, Mutation] = {
             "test_a_restore_that_was_killed_while_it_put_things_into_place_is_no_data_directory",
         ),
         (Edit("app/runtime/format.py", "if any(data.glob(", "if not any(data.iterdir()) and any(data.glob("),),
+    ),
+    "form_that_says_not_when": Mutation(
+        "a form that a disk refuses is shown again without a word of when to come back",
+        (f"{OF_PEOPLE}::test_who_sends_a_form_is_told_503_in_words_and_when_to_come_again",),
+        (Edit("app/dashboard/pages/shares.py", "if problem.status >= 500:", "if problem.status >= 600:"),),
+    ),
+    "training_that_cannot_say_so": Mutation(
+        "a training of a damaged log ends with a traceback where its report cannot be kept",
+        (f"{OF_PEOPLE}::test_a_training_that_cannot_be_kept_ends_with_1_and_a_line",),
+        (
+            Edit(
+                "app/processes/entry.py",
+                "        except DataDamaged as damage:\n",
+                "        except MemoryError as damage:\n",
+            ),
+        ),
     ),
     "silent_on_a_disk_that_gave_up": Mutation(
         "where the disk takes no socket nobody is heard",

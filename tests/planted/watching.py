@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from planted.fault import Edit, Mutation
 
 EXPOSITION = "tests/app/metrics/test_exposition.py"
+RUNBOOK = "tests/reliability/test_runbook.py"
+HEARTBEATS = "tests/app/processes/test_heartbeats.py"
 PIPELINE = "tests/app/metrics/test_pipeline.py"
 ALERTS = "tests/test_alerts.py"
 
@@ -28,6 +30,16 @@ WATCHING: Mapping[str, Mutation] = {
         "a worker tells what was seen first, not last",
         (f"{PIPELINE}::test_every_worker_tells_what_the_one_saw_that_looked_last",),
         (Edit("app/metrics/pipeline.py", "latest = max(workers", "latest = min(workers"),),
+    ),
+    "page_that_looks_elsewhere": Mutation(
+        "a page of the runbook looks where its fault leaves nothing",
+        (f"{RUNBOOK}::test_a_page_is_followed_while_its_fault_is_there[ResonateBackupLate]",),
+        (Edit("docs/runbook/ResonateBackupLate.md", "last-backup.json", "last-run.json"),),
+    ),
+    "trainer_that_always_beats": Mutation(
+        "a training beats whether it computes or not",
+        (f"{HEARTBEATS}::test_a_training_beats_for_each_second_in_which_it_computed",),
+        (Edit("app/processes/heartbeats.py", ">= COMPUTED_SECONDS and", ">= 0.0 and"),),
     ),
     "lag_that_stands_still": Mutation(
         "what waits is as young as the look at it",

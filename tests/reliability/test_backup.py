@@ -17,7 +17,7 @@ from servers.faults import assign, degraded, end_all, frozen, pid_of, track
 from servers.patience import until
 from servers.service import Service, running
 from servers.small_disk import fill, small_disk
-from servers.stores import StoreServer
+from servers.stores import StoreServer, start_cluster
 
 from app.backup import making, stream
 from app.backup.last_run import last_run
@@ -173,6 +173,38 @@ def test_a_backup_from_an_external_store_goes_on_with_an_embedded_one_beside_the
             sends(service, "m-last")
     finally:
         server.kill()
+
+
+@pytest.mark.usefixtures("impatient")
+def test_a_backup_of_a_cluster_of_three_under_load_has_all_shards_and_comes_back_under_another_store(
+    tmp_path: Path,
+) -> None:
+    """Also while the writer stands still: then what waits is taken from each node."""
+    cluster = start_cluster(tmp_path / "cluster")
+    variables = {"RESONATE_REDIS_URL": cluster.url, "RESONATE_SHARDS": "6", "RESONATE_WORKERS": "1"}
+    try:
+        with running(tmp_path, SMALLEST_DEFINITIONS, **variables) as service, restless(service, "client") as path:
+            goes_on(path, 40)
+            with frozen(service, "writer"):
+                goes_on(path, 40)
+                before = Journal().read(path)
+                made = back_up(service, tmp_path / "backup")
+                goes_on(path, 20)
+        assert (len(made.shards), made.waiting > 0) == (6, True)
+        assert sum(each.events > 0 for each in made.shards.values()) > 1
+        restored(tmp_path / "backup", tmp_path / "restored")
+        found = ids(tmp_path / "restored")
+        assert (before.acknowledged | before.exposed) - found.keys() == set()
+        assert set(found.values()) == {1}
+        beside = Service(tmp_path / "restored", tmp_path / "definitions", {"RESONATE_WORKERS": "1"})
+        try:
+            sends(beside.start(), "m-new")
+            assert ids(settled(beside).data) == found | Counter({"m-new": 1})
+        finally:
+            beside.end()
+    finally:
+        for node in cluster.nodes:
+            node.kill()
 
 
 def settled(service: Service) -> Service:

@@ -36,9 +36,10 @@ WRITES = {
 START = "a start that is refused in one line: tests/app/cli/test_cli.py"
 WRITER = "the writer waits, and is started again: tests/events/writer/test_log_disk_full.py"
 STORE = "the store is tried again: tests/events/store/test_disk_full.py"
-ANALYSIS = "an answer of the analysis: test_what_the_analysis_cannot_write_is_told_as_what_a_worker_cannot"
+ANALYSIS = "an answer of the analysis: tests/reliability/test_failing_disks_of_people.py"
 REPEATED = "repeated work, which logs and goes on: tests/kit/test_tasks.py"
-TRAINING = "a training that fails, the former model serves: tests/app/processes/test_training_process.py"
+TRAINING = "a training that fails, the former model serves: tests/reliability/test_failing_disks_of_people.py"
+PEOPLE = "a form, or a link of a survey: tests/reliability/test_failing_disks_of_people.py"
 BACKUP = "a backup that says so and ends with 1: tests/app/backup"
 DEMO = "the demo's own files"
 # Each module that writes, and where what its disk refuses is met. One that is not here fails: it must be met first.
@@ -65,7 +66,7 @@ MET: dict[str, str] = {
     "app/runtime/format.py": START,
     "app/serving/sockets.py": START,
     "app/setup/site.py": "command",
-    "app/surveys/links.py": "request",
+    "app/surveys/links.py": PEOPLE,
     "app/webhooks/outbox.py": REPEATED,
     "events/deletes/tombstones.py": ANALYSIS,
     "events/log/copying.py": BACKUP,

@@ -63,6 +63,8 @@ async def new_share_link(request: Request, signed: SignedIn, asked: Asked, worke
     try:
         link, url = await make_link(asked, worker, wanted)
     except Problem as problem:
+        if problem.status >= 500:  # that page says when to come again
+            raise
         wrong = "at" if problem.code == "invalid_date" else None
         told = SharesSaid(f"No link was made: {problem.detail}", wrong, fields, status=problem.status)
         return await _shares(request, signed, worker, key, told)
@@ -76,6 +78,8 @@ async def take_link_back(request: Request, signed: SignedIn, asked: Asked, worke
     try:
         await end_link(asked, worker, fields.get("id", ""), fields.get("reason", "").strip() or None)
     except Problem as problem:
+        if problem.status >= 500:  # that page says when to come again
+            raise
         told = SharesSaid(f"Nothing was taken back: {problem.detail}", status=problem.status)
         return await _shares(request, signed, worker, "", told)
     return RedirectResponse(f"{door_of(request).root}{HERE}", 303, PAGE_HEADERS)

@@ -10,7 +10,18 @@ from hypothesis import strategies as st
 from servers.one_worker import OneWorker
 from servers.patience import stall, until
 
-from app.processes.heartbeats import CALM_SECONDS, IMPORT_SECONDS, LOOP_ENDINGS, LOOP_SECONDS, STALLED_SECONDS, Watch
+from app.processes.heartbeats import (
+    CALM_SECONDS,
+    COMPUTED_SECONDS,
+    IMPORT_SECONDS,
+    LONGEST_TRAINING_SECONDS,
+    LOOP_ENDINGS,
+    LOOP_SECONDS,
+    PATIENT,
+    STALLED_SECONDS,
+    Computing,
+    Watch,
+)
 from app.runtime.board import BEAT_SECONDS, Board, Desk
 
 HUNG_SECONDS = 8.0
@@ -38,7 +49,8 @@ class World:
         self.board = Board.make(2)
         self.workers = [Child(desk) for desk in self.board.desks("worker")]
         self.writer, self.analysis = Child(self.board.desk("writer")), Child(self.board.desk("analysis"))
-        self.children = [*self.workers, self.writer, self.analysis]
+        self.trainer = Child(self.board.desk("trainer"))
+        self.children = [*self.workers, self.writer, self.analysis, self.trainer]
         self.watch = Watch(self.children, self.board.desk("supervisor"), hung_seconds, lambda: self.now)
 
     def live(self, seconds: float, *silent: Child) -> None:
@@ -131,6 +143,47 @@ def test_however_late_the_supervisor_looks_who_beats_between_two_looks_lives(pau
             child.desk.beat()
         world.watch.look()
     assert not any(child.sent for child in world.children)
+
+
+def test_a_training_that_computes_nothing_is_named_after_a_minute_and_ended_after_ten() -> None:
+    world = World()
+    named, ended = PATIENT["trainer"]
+    world.live(named - 1, world.trainer)
+    assert (world.causes, world.trainer.sent) == ([], [])
+    world.live(2, world.trainer)
+    assert (world.causes, world.trainer.sent) == (["trainer_stalled: 100"], [])
+    world.live(ended - named, world.trainer)
+    assert world.trainer.sent == [signal.SIGKILL]
+    world.live(2)
+    assert world.causes == []
+
+
+@given(st.lists(st.sampled_from([0.0, COMPUTED_SECONDS / 4, COMPUTED_SECONDS * 2, 1.0]), max_size=30))
+def test_a_training_beats_for_each_second_in_which_it_computed(seconds: list[float]) -> None:
+    spent, beats = 0.0, 0
+
+    def beat() -> None:
+        nonlocal beats
+        beats += 1
+
+    computing = Computing(beat, lambda: 0.0, lambda: spent)
+    for each in seconds:
+        spent += each
+        computing.look()
+    assert beats == sum(each >= COMPUTED_SECONDS for each in seconds)
+
+
+def test_one_that_goes_round_in_circles_says_nothing_any_more_in_the_end() -> None:
+    now, beats = 0.0, list[float]()
+    computing = Computing(lambda: beats.append(now), lambda: now, lambda: now)
+    for now in (  # noqa: B007 - the clock of what is looked at
+        60.0,
+        LONGEST_TRAINING_SECONDS - 1,
+        LONGEST_TRAINING_SECONDS,
+        LONGEST_TRAINING_SECONDS + 60,
+    ):
+        computing.look()
+    assert beats == [60.0, LONGEST_TRAINING_SECONDS - 1]
 
 
 def test_hung_seconds_of_zero_end_nobody() -> None:

@@ -2,11 +2,13 @@
 
 import json
 import os
-import random
+import select
+import signal
 import subprocess
 import sys
 import time
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +20,17 @@ from servers.patience import VAIN_SECONDS, until
 from servers.service import Service
 from worlds.event_log import received, write_log
 from worlds.shop_worlds import DAY, taste_lines
+from worlds.swarm import NOW_DAY, swarm, told
 
 from app.keys.audit import Audit, Wanted
 from app.processes.entry import train_once
-from events.authority import Authority
+from app.processes.heartbeats import Watch
+from app.processes.supervised import ChildProcess, Role
+from app.runtime.board import Board
+from app.runtime.settings import Settings
 from events.parts.part import live_parts
-from events.records import Record
+from experiments.catalog.files import CatalogPaths
 from experiments.catalog.publisher import CatalogKeeper
-
-NOW_DAY = time.time() / 86_400
 
 
 def resonate(*arguments: str, data: Path) -> subprocess.CompletedProcess[str]:
@@ -73,27 +77,6 @@ def test_a_training_reaches_every_worker(start_service: StartService) -> None:
     until(lambda: of_every_worker(service, serves_it) == [True, True], "both workers serve the new model")
 
 
-def told(part: list[tuple[str, str, str, float]], authority: int) -> list[Record]:
-    """Lines of orders as rows of the log, moved to the present; who made them is their own word."""
-    found: dict[str, dict[str, Any]] = {}
-    for person, product, order, day in part:
-        moment = round((day - DAY + NOW_DAY) * 86_400_000_000)
-        found.setdefault(order, {"visitor_id": person, "time": moment, "product_ids": []})["product_ids"].append(
-            product
-        )
-    made = {"type": "track", "event": "Order Completed", "authority": Authority(authority)}
-    return [Record(message_id=f"m-{order}", order_id=order, **made, **each) for order, each in found.items()]
-
-
-def swarm() -> list[tuple[str, str, str, float]]:
-    """Lines of invented visitors who buy one product that one person bought long ago, with what others buy."""
-    dice, names = random.Random(5), [product for _, product, _, _ in taste_lines()]
-    return [
-        (f"swarm-{n}", product, f"swarm-{n}", DAY - 0.001)
-        for n in range(210) for product in {"dust", *dice.choices(names, k=12)}
-    ]  # fmt: skip
-
-
 def published(folder: Path, learn_from: str) -> Path:
     """A data directory whose catalogue says whose orders teach."""
     (folder / "definitions").mkdir()
@@ -128,6 +111,33 @@ def test_the_trainer_learns_from_whom_the_catalogue_says(tmp_path: Path) -> None
     assert train_once(data) == 0
     learned = json.loads((data / "models" / "last-training.json").read_text())["learned_from"]
     assert (learned["setting"], learned["used"]["page"], learned["left_out"]["page"]) == ("backend", 0, 210)
+
+
+def test_a_training_that_hangs_is_named_and_ended(tmp_path: Path) -> None:
+    """It waits for a disk that does not answer: here for the other end of a pipe. Minutes are turns of the watch."""
+    data = published(tmp_path, "backend")
+    catalog = CatalogPaths(data).current
+    catalog.unlink()
+    os.mkfifo(catalog)
+    board, now = Board.make(1), count().__next__
+    trainer = ChildProcess(Role("trainer", ends=True), board.desk("trainer"))
+    watch = Watch([trainer], board.desk("supervisor"), 8.0, now)
+    assert trainer.start()
+    try:
+        trainer.instruct(Settings(data=data).model_dump_json().encode())
+        assert select.select([trainer.ready_descriptor], [], [], VAIN_SECONDS)[0]
+        assert trainer.hear()
+        pid = trainer.pid
+        while not board.causes():
+            watch.look()
+        assert [each.text for each in board.causes()] == [f"trainer_stalled: {pid}"]
+        while watch.healthy:
+            watch.look()
+        assert until(trainer.reap, "it has ended") == -signal.SIGKILL
+        watch.look()
+        assert (board.causes(), watch.healthy) == ([], True)
+    finally:
+        trainer.send(signal.SIGKILL)
 
 
 def test_an_empty_log_trains_to_a_report(tmp_path: Path) -> None:
