@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import invariant, precondition, rule, run_state_machine_as_test
-from oracles.log_model import SHARDS, LogAgainstModel, Row, told
+from oracles.log_model import SHARDS, LogAgainstModel, Row, messages, told, visitors
 from oracles.proving import examples
 from oracles.writing import written_ids
 from redis import Redis
@@ -79,9 +79,18 @@ class BackedUpLog(LogAgainstModel):
         self.journal.append(stones)
         super().hide(stones)
 
-    @rule(forgets=st.booleans())
-    def crash_before_it_is_trimmed(self, forgets: bool) -> None:
-        self.forgets = forgets
+    @rule(message=messages, visitor=visitors, merged=st.booleans())
+    def back_up_before_it_is_trimmed(self, message: int, visitor: int, merged: bool) -> None:
+        """The writer has just put into a part, and maybe merged, what the stream has too."""
+        self.append(message, visitor)
+        shard = visitor % SHARDS
+        waiting, self.forgets = self.waiting[shard], False
+        self.cut(shard)
+        if merged:
+            self.compact(1e9)
+        self.back_up()
+        self.waiting[shard], self.forgets = waiting, True
+        self.let_go(shard)
 
     @rule()
     def back_up(self) -> None:
