@@ -306,6 +306,17 @@ class FilesToKeep:
 
 
 @contextmanager
+def failing_in(folder: Path) -> Generator[None]:
+    """What fails in the block without a name, as a write to an open file does, names the folder that is written."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(folder)) from error
+        raise
+
+
+@contextmanager
 def _naming(path: Path) -> Generator[None]:
     """What fails in the block names the file that was to be written, not one that was made on the way."""
     try:

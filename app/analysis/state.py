@@ -16,6 +16,7 @@ from app.analysis.responses import Bodies
 from app.runtime.board import Note, unnoted
 from app.runtime.data_directory import DataDirectory, store_connection
 from app.runtime.settings import Settings
+from events.causes import StoreCause
 from events.engines.duckdb import EngineLimits, EventLog
 from events.log.export import Exporter
 from events.parts.part import CopyTorn, DataDamaged, PartReplaced
@@ -57,6 +58,7 @@ class Analysis:
         told: Mapping[str, bytes] = MappingProxyType({}),
     ) -> None:  # fmt: skip
         self.note = note
+        self._away: StoreCause | None = None
         self.settings = settings
         self.connection = connection
         self.directory = DataDirectory(settings.data)
@@ -87,8 +89,11 @@ class Analysis:
         try:
             log = await wait_until_written(self.connection, OWN_WRITES_SECONDS)
         except StoreUnavailable as error:
-            logger.warning("answering without the store: %s", error.cause)
+            if error.cause != self._away:  # once: an export asks for each of its pages
+                logger.warning("answering without the store: %s", error.cause)
+            self._away = error.cause
             return LogState(None, None, None)
+        self._away = None
         watermark = moment_of(log.watermark_us) if log.watermark_us else None
         return LogState(log.pending, log.pending if log.behind else 0, watermark)
 

@@ -122,7 +122,7 @@ async def _write(handed: Handed, settings: "Settings", reach: Callable[[str], No
 
     options = WriterOptions(
         retention_days=settings.retention_days, reach=reach, gauge=desk.gauge, back_within=promises.back_within,
-        held_up=held_up(desk.note),
+        held_up=held_up(desk.note), damaged=lambda damage: desk.note("data_damaged", damage and str(damage)),
     )  # fmt: skip
     connection = await store_connection(settings)
     try:

@@ -11,7 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from events.format import UNMARKED, Format, Release, this_release
-from kit.files import TEMPORARY_PREFIX, read_or_none, replace_file
+from kit.files import TEMPORARY_PREFIX, Ballast, keep_file, read_or_none
 
 logger = logging.getLogger("resonate.supervisor")
 
@@ -94,7 +94,8 @@ def note_format(data: Path, release: Release | None = None) -> None:
     """Note what a release writes into a data directory that it serves, before it writes anything else there.
 
     The number never falls. Raises FormatRefused, or OSError where it cannot be noted: not where it is the number that
-    the data has without it, so that a full disk keeps no service from starting.
+    the data has without it; and an upgrade has the ballast of the release before, so that a full disk keeps no service
+    of data that was served from starting.
     """
     release = release or this_release()
     path = data / PLACE
@@ -103,7 +104,7 @@ def note_format(data: Path, release: Release | None = None) -> None:
     if noted == found and path.exists():
         return
     try:
-        replace_file(path, msgspec.json.encode(noted) + b"\n")
+        keep_file(path, msgspec.json.encode(noted) + b"\n", Ballast(data))
     except OSError as error:
         if found is None or replace(noted, written_by=found.written_by) != found:
             raise

@@ -35,6 +35,10 @@ _SAID: Final[tuple[tuple[str, StoreCause], ...]] = (  # how an answer begins, or
     ("access a non local key in a cluster", "store_cluster_down"),
 )
 _OF_CERTIFICATES: Final = ("CERTIFICATE", "UNKNOWN_CA", "ACCESS_DENIED")  # in what TLS calls a refusal
+_BESIDE_THE_STORE: Final[frozenset[StoreCause]] = frozenset(
+    {"stopping", "busy", "page_share_full", "log_disk_full", "log_not_writable", "log_behind", "disk_low"}
+)
+"""What keeps events out while the store answers."""
 UNKNOWN: Final[StoreCause] = "store_error"
 BUSY: Final[StoreCause] = "busy"
 PAGES_FULL: Final[StoreCause] = "page_share_full"
@@ -45,7 +49,8 @@ class StoreUnavailable(Exception):
     """The store cannot take or give data now; `cause` is a word for machines, the wait is in seconds."""
 
     def __init__(self, cause: StoreCause, retry_after_seconds: int = 1) -> None:
-        super().__init__(f"the event store is unavailable ({cause}), try again in {retry_after_seconds} s")
+        what = "no event is taken now" if cause in _BESIDE_THE_STORE else "the event store is unavailable"
+        super().__init__(f"{what} ({cause}), try again in {retry_after_seconds} s")
         self.cause: StoreCause = cause
         self.retry_after_seconds = retry_after_seconds
 

@@ -14,7 +14,7 @@ from typing import Final
 from events.causes import StoreCause
 from events.gauges import Gauge, untold
 from events.parts.manifest import PartName
-from events.parts.part import PartListing
+from events.parts.part import DataDamaged, PartListing
 from events.parts.sealing import PartExists, Place, Reach, unreached, write_part
 from events.records import stream_text
 from events.store.availability import StoreUnavailable
@@ -47,7 +47,7 @@ class WriterOptions:
     at the crash points, `now` gives the time in seconds since 1970. `owner` is the run that holds the lease where
     other services reach the store. `gauge` is told how the log is, in numbers. `back_within` is told by each shard,
     before all that it waits for, within how many seconds it speaks again; `held_up`, what keeps it from writing, if
-    anything.
+    anything. `damaged` is told what is missing or damaged in the log as far as names and manifests say, if anything.
     """
 
     retention_days: int | None = None
@@ -60,6 +60,7 @@ class WriterOptions:
     gauge: Gauge = untold
     back_within: Callable[[int, float | None], None] = lambda shard, seconds: None
     held_up: Callable[[int, StoreCause | None], None] = lambda shard, cause: None
+    damaged: Callable[[DataDamaged | None], None] = lambda damage: None
 
 
 class LogExchanged(Exception):

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from events.gauges import Gauge, WriterGauge
 from events.parts.manifest import FolderListing
+from events.parts.part import CopyTorn, DataDamaged, PartListing
 from events.writer.shard import WriterOptions
 
 Job = Literal["compaction", "retention"]
@@ -58,6 +59,18 @@ def tell_size(listing: FolderListing, gauge: Gauge) -> None:
         return
     gauge("log_parts", len(files))
     gauge("log_bytes", sum(_mark(path)[1] for file in files for path in (file.data, file.manifest, file.digests)))
+
+
+def tell_damage(parts: PartListing, tell: Callable[[DataDamaged | None], None]) -> None:
+    """What is wrong with the log by its names and manifests, before anybody reads it; a torn copy says so by itself.
+
+    Nothing is told where the log cannot be read now: another cause says so.
+    """
+    try:
+        damages = parts.survey().damages
+    except OSError:
+        return
+    tell(next((damage for damage in damages if not isinstance(damage, CopyTorn)), None))
 
 
 def _mark(path: Path) -> tuple[float, int]:

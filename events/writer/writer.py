@@ -11,12 +11,13 @@ from events.deletes.tombstones import mirror_tombstones
 from events.parts.arrow import release_memory
 from events.parts.ledger import change_dropped, read_dropped
 from events.parts.manifest import LOG, FolderListing, PartName, date_folders
+from events.parts.part import PartListing
 from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.writer.compaction import Compaction
 from events.writer.decoding import EARLIEST_CLOCK
 from events.writer.shard import ShardWriter, WriterOptions, pause
-from events.writer.standing import run_job, tell_newest, tell_size
+from events.writer.standing import run_job, tell_damage, tell_newest, tell_size
 from kit.files import remove_leftovers
 from kit.tasks import together
 
@@ -86,11 +87,12 @@ async def run_writer(connection: Connection, data: Path, options: WriterOptions,
 async def _keep(data: Path, options: WriterOptions, stop: asyncio.Event) -> None:
     """Compaction and retention, now and then, and how large the log is after them."""
     compaction = Compaction(data, options.grace_seconds, options.now, stop.is_set)
-    listing, days = FolderListing(data / LOG), options.retention_days
+    listing, parts, days = FolderListing(data / LOG), PartListing(data / LOG), options.retention_days
     while not stop.is_set():
         await run_job("compaction", compaction.run, options)
         release_memory()
         if days is not None:
             await run_job("retention", partial(retain, data / LOG, days, options.now()), options)
         await asyncio.to_thread(tell_size, listing, options.gauge)
+        await asyncio.to_thread(tell_damage, parts, options.damaged)
         await pause(stop, _KEEP_SECONDS)

@@ -166,8 +166,8 @@ class Readouts:
             return answer(opened)
 
     def _inquiry(self, key: str, query: ReadoutQuery, moment: tuple[datetime, Snapshot] | None = None) -> Inquiry:
+        study = self._studies.of(self.archive, key, query)  # what there is not is said also of a damaged log
         as_of, snapshot = moment or (self.as_of(query), self.log.snapshot())
-        study = self._studies.of(self.archive, key, query)
         asked = (query.at, query.metric, query.dimension, query.include_sql)
         question = (key, study.identity, asked, query.at or microseconds(as_of) // FRESH_US, snapshot.lost)
         dimension = () if query.dimension is None else (query.dimension,)

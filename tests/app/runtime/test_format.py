@@ -8,6 +8,7 @@ from servers.small_disk import fill, small_disk
 
 from app.runtime.format import FormatRefused, check_format, note_format
 from events.format import UNMARKED, Format, Release
+from kit.files import Ballast
 
 OURS = Release("0.2.0", 1)
 NEXT = Release("0.3.0", 2, 1, 2)
@@ -49,6 +50,18 @@ def test_a_full_disk_keeps_nobody_from_serving_data_of_the_same_number(tmp_path:
         ballast.unlink()
         note_format(data, OURS)
         assert noted(data)["format"] == 1
+
+
+def test_an_upgrade_on_a_full_disk_notes_its_number_by_the_room_that_was_taken_in_advance(tmp_path: Path) -> None:
+    with small_disk(tmp_path / "disk", megabytes=8) as data:
+        (data / "log").mkdir()
+        note_format(data, OURS)
+        ballast = Ballast(data)
+        ballast.lay()
+        fill(data)
+        note_format(data, NEXT)
+        assert noted(data)["format"] == 2
+        assert [piece.exists() for piece in ballast.pieces].count(True) == 3  # the others are for orders
 
 
 def test_who_may_only_read_writes_nothing(tmp_path: Path) -> None:

@@ -3,11 +3,14 @@
 from pathlib import Path
 
 import pytest
+from oracles.writing import record
+from worlds.event_log import received, write_log
 
 from events.gauges import WriterGauge
 from events.parts.manifest import LOG, FolderListing
+from events.parts.part import DataDamaged, PartListing
 from events.writer.shard import WriterOptions
-from events.writer.standing import run_job, tell_newest, tell_size
+from events.writer.standing import run_job, tell_damage, tell_newest, tell_size
 
 Told = dict[WriterGauge, float]
 
@@ -45,3 +48,22 @@ async def test_a_job_that_fails_is_told_as_failed_and_ends_nothing() -> None:
     assert (told["compaction_ok"], told["compaction_at"]) == (0.0, 5.0)
     await run_job("compaction", int, options)
     assert told["compaction_ok"] == 1.0
+
+
+def test_what_is_missing_in_the_log_is_told_before_anybody_reads_it_and_is_over_when_it_is_back(tmp_path: Path) -> None:
+    write_log(tmp_path, received([record(f"m-{number}", "v-1") for number in range(3)]), cut=1)
+    told: list[str | None] = []
+    listing = PartListing(tmp_path / LOG)
+
+    def tell(damage: DataDamaged | None) -> None:
+        told.append(damage and str(damage))
+
+    tell_damage(listing, tell)
+    [first, *_] = sorted((tmp_path / LOG).rglob("*.parquet"))
+    away = first.rename(tmp_path / "away")
+    tell_damage(listing, tell)
+    away.rename(first)
+    tell_damage(listing, tell)
+    assert (told[0], told[2]) == (None, None)
+    assert told[1] is not None
+    assert first.name in told[1]

@@ -16,6 +16,7 @@ from events.parts.sealing import Place, write_part
 from events.writer.decoding import received_date
 from experiments.readout.study import (
     InvalidDate,
+    NotFound,
     ReadoutQuery,
     UnknownDimension,
     UnknownExperiment,
@@ -93,4 +94,23 @@ def test_an_analysis_that_takes_too_long_is_stopped(tmp_path: Path) -> None:
     found = readouts(tmp_path, crowd(300).records, 30, RICH)
     found.log.limits = EngineLimits(timeout_seconds=0.02)
     with pytest.raises(QueryTimeout, match=r"0\.02 s"):
+        found.read("banner")
+
+
+@pytest.mark.parametrize(
+    ("key", "query"),
+    [
+        ("baner", ReadoutQuery()),
+        ("banner", ReadoutQuery(phase=7)),
+        ("banner", ReadoutQuery(metric="purchase_rte")),
+    ],
+    ids=["experiment", "phase", "metric"],
+)
+def test_what_there_is_not_is_said_of_a_log_that_is_damaged_too(tmp_path: Path, key: str, query: ReadoutQuery) -> None:
+    """But for dimensions, which the log itself names."""
+    found = readouts(tmp_path, crowd(50).records, 30, GOAL)
+    next((tmp_path / "log").glob("*/*.parquet")).unlink()
+    with pytest.raises(NotFound):
+        found.read(key, query)
+    with pytest.raises(DataDamaged):
         found.read("banner")
