@@ -62,7 +62,7 @@ INTAKE: Mapping[str, Mutation] = {
     "repeated_exposures": Mutation(
         "an exposure that is told again is another row",
         (f"{EXPOSURES}::test_an_exposure_that_is_told_again_is_one_and_no_conflict",),
-        (Edit("app/intake/judging.py", "_written(exposure)", "_written((exposure, time.time()))"),),
+        (Edit("app/intake/judging.py", "_written(exposure)", "_written((exposure, now_seconds()))"),),
     ),
     "conflicting_exposures": Mutation(
         "an exposure that is told again counts as two senders who share ids",

@@ -32,7 +32,7 @@ SURVEYS: Mapping[str, Mutation] = {
     "endless_surveys": Mutation(
         "a survey's link that is over is answered",
         (f"{LINKS}::test_a_link_that_is_over_says_so",),
-        (Edit("app/surveys/routes.py", "if link.ends <= time.time():", "if link.ends <= 0:"),),
+        (Edit("app/surveys/routes.py", "if link.ends <= now_seconds():", "if link.ends <= 0:"),),
     ),
     "known_all_the_same": Mutation(
         "a survey's link names the user of whom no more than a visitor may be known",

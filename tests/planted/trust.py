@@ -86,7 +86,7 @@ TRUST: Mapping[str, Mutation] = {
         (
             Edit(
                 "app/intake/judging.py",
-                "resources.visible_to(grant, time.time())",
+                "resources.visible_to(grant, now_seconds())",
                 "resources.catalogs.catalog.full",
             ),
         ),

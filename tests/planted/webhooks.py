@@ -66,7 +66,7 @@ WEBHOOKS: Mapping[str, Mutation] = {
     "tried_for_ever": Mutation(
         "what is not taken is tried without end",
         (f"{TELLING}::test_it_is_given_up_after_a_day_and_never_untried",),
-        (Edit("app/webhooks/outbox.py", ">= TRIED_SECONDS", ">= 20 * TRIED_SECONDS"),),
+        (Edit("app/webhooks/outbox.py", "timestamp() + TRIED_SECONDS", "timestamp() + 20 * TRIED_SECONDS"),),
     ),
     "one_refusal_for_all": Mutation(
         "a message that is refused holds up those behind it",
