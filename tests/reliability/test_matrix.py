@@ -17,7 +17,7 @@ from oracles.cells import reported
 from oracles.every_route import route_calls
 from oracles.witness import Witness
 from servers.ailing import FAULTS
-from servers.faults import REPOSITORY, beats
+from servers.faults import REPOSITORY, all_accept, beats
 from servers.patience import HUNG_SECONDS, until
 from servers.service import PUBLISHABLE_KEY, Service, write_definitions
 from servers.stage import Fault, Stage
@@ -69,7 +69,9 @@ def service_restarted(fault: Fault, stage: Stage, witness: Witness) -> dict[str,
     """The service is stopped and started meanwhile."""
     del fault
     witness.gone.set()
+    began = time.monotonic()
     assert stage.service.stop() == 0, stage.service.told()
+    stopped = time.monotonic() - began
     stage.service.unpublished = True  # a broken disk may not take it, and whoever listened before is gone
     began = time.monotonic()
     stage.service.start()
@@ -77,7 +79,7 @@ def service_restarted(fault: Fault, stage: Stage, witness: Witness) -> dict[str,
     seconds = time.monotonic() - began
     witness.gone.clear()
     witness.rounds(ROUNDS)
-    return {"ready_again": seconds}
+    return {"stopped": stopped, "ready_again": seconds}
 
 
 def every_route(fault: Fault, stage: Stage, witness: Witness) -> dict[str, float]:
@@ -193,6 +195,7 @@ def test_a_fault_at_a_moment(fault: Fault, moment: str, tmp_path: Path) -> None:
             with witness.watching():
                 witness.rounds(ROUNDS)
                 until(lambda: beats(service, "writer"), "the writer works", tell=service.told)
+                until(lambda: all_accept(service), "both workers answer", tell=service.told)
                 began = time.monotonic()
                 with fault.broken(stage):
                     row["took"] = MOMENTS[moment](fault, stage, witness)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import httpx
 import psutil
@@ -36,6 +36,20 @@ def beats(service: Service, role: str) -> bool:
     """Whether a process of the role has come so far that it gives signs of life."""
     with service.client(timeout=HUNG_SECONDS) as client:
         return f'resonate_heartbeat_age_seconds{{role="{role}"}}' in client.get("/metrics").text
+
+
+def all_accept(service: Service, workers: int = 2) -> bool:
+    """Whether each of so many workers takes connections: a later one still imports when the first answers already."""
+    found = service.processes().get("worker", [])
+    with contextlib.ExitStack() as opened:
+        for _ in range(4 * workers):
+            opened.enter_context(service.client(timeout=HUNG_SECONDS)).get("/healthz")
+        taken = {each.pid for each in found for held in each.net_connections("tcp4") if _is_open(held, service.port)}
+    return len(taken) >= workers
+
+
+def _is_open(held: Any, port: int) -> bool:
+    return held.status == psutil.CONN_ESTABLISHED and held.laddr.port == port
 
 
 def kill(service: Service, role: str) -> None:
