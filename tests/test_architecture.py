@@ -114,7 +114,7 @@ ONLY_IN = {  # pattern → the places that may say it, why
     r"\b86_?400(_000)*\b|[*/] ?1_000_000\b|\b1_000_000 [*/]": ("kit/time.py",),  # seconds and microseconds
 }
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 458, 73_800
+MOST_MODULES, MOST_LINES = 458, 73_950
 
 Rule = Callable[[House], Iterator[str]]
 
