@@ -102,7 +102,7 @@ def replace_file(
     that `keeps_mode` is for whom it was before.
     Raises OSError with the old content in place.
     """
-    with _naming(path):
+    with naming(path):
         make_folder(path.parent)
         with temporary_file(path, mode) as file:
             _fill(file, content, durable=durable)
@@ -115,7 +115,7 @@ def replace_file(
 
 def create_file(path: Path, content: bytes, mode: int = 0o666) -> bool:
     """Create a file durably, whole and once: of several who try at the same time one succeeds, the others get False."""
-    with _naming(path):
+    with naming(path):
         make_folder(path.parent)
         with temporary_file(path, mode) as file:
             _fill(file, content, durable=True)
@@ -129,7 +129,7 @@ def create_file(path: Path, content: bytes, mode: int = 0o666) -> bool:
 
 def write_file(path: Path, content: bytes) -> None:
     """Write a file that has no readers yet, in a folder that has none either; its content is then on the disk."""
-    with _naming(path), path.open("wb") as file:
+    with naming(path), path.open("wb") as file:
         _fill(file, content, durable=True)
 
 
@@ -144,7 +144,7 @@ def extend_file(path: Path, length: int, added: bytes) -> None:
 
     Raises OSError with nothing added.
     """
-    with _naming(path):
+    with naming(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
         try:
             os.ftruncate(descriptor, length)
@@ -306,22 +306,13 @@ class FilesToKeep:
 
 
 @contextmanager
-def failing_in(folder: Path) -> Generator[None]:
-    """What fails in the block without a name, as a write to an open file does, names the folder that is written."""
+def naming(path: Path, *, unless_named: bool = False) -> Generator[None]:
+    """What fails in the block names the file that was to be written, not one made on the way, but `unless_named`."""
     try:
         yield
     except OSError as error:
-        if error.filename is None and error.errno is not None:
-            raise OSError(error.errno, error.strerror, str(folder)) from error
-        raise
-
-
-@contextmanager
-def _naming(path: Path) -> Generator[None]:
-    """What fails in the block names the file that was to be written, not one that was made on the way."""
-    try:
-        yield
-    except OSError as error:
+        if unless_named and (error.filename is not None or error.errno is None):
+            raise
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 

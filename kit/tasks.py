@@ -110,7 +110,7 @@ class Tasks:
             self._running.discard(own)  # also where it is thrown away with its loop
 
 
-class Shared(Generic[T]):
+class SharedLook(Generic[T]):
     """One look for all who ask while it is under way, and for a while after it; one that hangs is joined."""
 
     def __init__(

@@ -50,7 +50,7 @@ def train(
     from events.parts.manifest import holds_log
     from events.parts.part import DataDamaged
     from experiments.catalog.files import learn_from
-    from kit.files import failing_in
+    from kit.files import naming
     from recommender.publishing.publish import Acceptance
     from recommender.publishing.run import TrainingTerms, run_training
     from recommender.training.sources import TableError
@@ -65,7 +65,7 @@ def train(
     terms = TrainingTerms(learn_from(settings.data), Acceptance(frozenset(accept or ()), record))
     if purchases is None and not holds_log(settings.data):
         raise Refused(f"nothing is logged in {settings.data}; set RESONATE_DATA, or give --purchases FILE")
-    with failing_in(settings.data / "models"), progress() as bar:
+    with naming(settings.data / "models", unless_named=True), progress() as bar:
         line = bar.add_task("reading purchases and fitting weights", total=None)
         try:
             report = run_training(

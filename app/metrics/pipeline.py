@@ -6,7 +6,6 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -17,7 +16,7 @@ from events.store.availability import StoreUnavailable
 from events.store.connection import Connection
 from events.store.memory import StoreMemory, read_memory
 from events.writer.watermark import Written, read_lag, read_progress
-from kit.tasks import Shared
+from kit.tasks import SharedLook
 from kit.time import DAY_SECONDS, SECOND_US, now_seconds, now_us
 
 LOOK_SECONDS: Final = 1.0
@@ -74,7 +73,7 @@ class Disks:
     """The disks that a data directory is on. One that hangs takes one thread, whoever asks and however often."""
 
     def __init__(self, data: Path) -> None:
-        self._shared = Shared(partial(asyncio.to_thread, fullest_disk, data), 0.0)
+        self._shared = SharedLook(lambda: asyncio.to_thread(fullest_disk, data), 0.0)
         self._last: Disk | None = None
 
     async def look(self) -> Disk | None:

@@ -14,7 +14,7 @@ from events.records import Record
 from events.scrubbing import Scrubber
 from events.store.availability import Breaker, StoreUnavailable
 from events.store.connection import Connection
-from kit.tasks import Shared
+from kit.tasks import SharedLook
 
 PAGE_SHARE: Final = 4  # of the store's memory a quarter is for what pages sent and no part holds, as much for their ids
 FLUSHES: Final = 64  # that the store's memory must have room for: connections hold them while they are read
@@ -66,7 +66,7 @@ class Stream:
         self._tell = count
         self._counts: Counter[str] = Counter()
         self._histories = HistoryUpdates(connection, self._count)
-        self._checks = Shared(self._check, CHECK_HOLDS_SECONDS)
+        self._checks = SharedLook(self._check, CHECK_HOLDS_SECONDS)
 
     async def append(self, records: Sequence[Record]) -> Appended:
         """Returns when every record is durable and the people's histories hold their purchases.

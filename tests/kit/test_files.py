@@ -21,12 +21,12 @@ from kit.files import (
     Ballast,
     FilesToKeep,
     create_file,
-    failing_in,
     keep_file,
     leftovers,
     locked,
     make_folder,
     mark_of,
+    naming,
     read_or_none,
     remove_leftovers,
     replace_file,
@@ -305,11 +305,11 @@ def test_what_waits_for_the_disk_is_written_in_order_with_its_newest_content(tmp
 def test_a_write_to_an_open_file_that_fails_names_the_folder_and_what_has_a_name_keeps_it(tmp_path: Path) -> None:
     with (
         pytest.raises(OSError, match="left on device") as failed,
-        failing_in(tmp_path),
+        naming(tmp_path, unless_named=True),
         open("/dev/full", "wb") as full,
     ):
         full.write(b"x" * 100_000)
     assert why_unwritten(failed.value) == f"{tmp_path}: no space is left on the disk; make room there"
-    with pytest.raises(FileNotFoundError) as missing, failing_in(tmp_path):
+    with pytest.raises(FileNotFoundError) as missing, naming(tmp_path, unless_named=True):
         Path("/nowhere/at/all").read_bytes()
     assert missing.value.filename == "/nowhere/at/all"

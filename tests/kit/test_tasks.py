@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from servers.patience import HUNG_SECONDS
 
-from kit.tasks import Promises, Shared, Tasks, together, unless
+from kit.tasks import Promises, SharedLook, Tasks, together, unless
 
 
 class Foreign(Exception):
@@ -311,7 +311,7 @@ def test_one_look_is_for_all_who_ask_meanwhile_and_for_a_while_after_it() -> Non
                 raise ValueError("it is away")
             return looks[-1]
 
-        shared = Shared(look, 0.2, lambda: now[0])
+        shared = SharedLook(look, 0.2, lambda: now[0])
         given_up = asyncio.ensure_future(shared.answer())
         asked = [asyncio.ensure_future(shared.answer()) for _ in range(50)]
         await asyncio.sleep(0)
