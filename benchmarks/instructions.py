@@ -83,12 +83,15 @@ def counts(checkout: Path, data: Path) -> dict[str, float]:
     subprocess.run([python, "-c", BOOT, *words], cwd=checkout, check=True)
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": checkout}
     store = subprocess.Popen([python, "-c", STORE, str(data)], **pipes)
+    assert store.stdout is not None
     store.stdout.readline()
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     worker = subprocess.Popen([python, "-c", SERVE, str(port), str(data)], env=environment, **pipes)
 
     def count() -> int:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
         worker.stdin.write("\n")
         worker.stdin.flush()
         return int(worker.stdout.readline())

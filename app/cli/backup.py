@@ -3,7 +3,7 @@
 import os
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from events.log.verify import LogReport
 
 commands = typer.Typer()
-NICENESS: Final = 10  # as readouts: who answers visitors goes first
 
 
 @commands.command()
@@ -25,7 +24,6 @@ def backup(
     as_json: AsJson = False,
 ) -> None:
     """Make a backup of the data directory; the service may go on. All that was acknowledged before is in it."""
-    os.nice(NICENESS)
     from msgspec import to_builtins
 
     from app.backup.making import BackupRefused, make_backup
