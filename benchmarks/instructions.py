@@ -1,18 +1,21 @@
 """Python instructions of the hot paths against another checkout: what a machine that others use can compare as well.
 
 `python -m benchmarks.instructions OTHER_CHECKOUT`. A worker of each checkout, in its own `.venv`, counts what it runs
-(`sys.settrace`) while it is asked one request after the other; what it runs while nobody asks is taken off and printed.
+(`sys.settrace`) from one answer to the next; of the requests the middle one is told, so that what it does now and then
+beside them does not count. What it does while nobody asks has a line of its own.
 What C does (JSON, HTTP, the store's parser) is not seen: `benchmarks.against` has the CPU time.
 """
 
 import http.client
 import json
 import os
+import statistics
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +47,7 @@ threading.Thread(target=answer, daemon=True).start()
 sys.settrace(called)
 DrainingServer(config, lambda: None, drain_seconds=5).run()
 """
-REQUESTS, FIRST_REQUESTS, IDLE_SECONDS = 150, 20, 4.0
+REQUESTS, FIRST_REQUESTS, IDLE_SECONDS = 150, 20, 15.0
 HEADERS = {"Authorization": "Bearer pk_benchmark", "Content-Type": "application/json"}
 VIEWED: Mapping[str, Any] = {
     "type": "track",
@@ -80,43 +83,43 @@ def counts(checkout: Path, data: Path) -> dict[str, float]:
     subprocess.run([python, "-c", BOOT, *words], cwd=checkout, check=True)
     pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True, "cwd": checkout}
     store = subprocess.Popen([python, "-c", STORE, str(data)], **pipes)
+    assert store.stdout is not None
     store.stdout.readline()
     port = free_port()
     environment = {**os.environ, "PYTHONPATH": str(checkout)}
     worker = subprocess.Popen([python, "-c", SERVE, str(port), str(data)], env=environment, **pipes)
 
-    def state() -> tuple[int, float]:
+    def count() -> int:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
         worker.stdin.write("\n")
         worker.stdin.flush()
-        return int(worker.stdout.readline()), time.monotonic()
+        return int(worker.stdout.readline())
 
     try:
         wait_for(port)
-        return dict(rates(port, state))
+        return dict(rates(port, count))
     finally:
         worker.terminate()
         worker.wait()
         store.communicate()
 
 
-def rates(port: int, state: Callable[[], tuple[int, float]]) -> Iterator[tuple[str, float]]:
-    """What one request of each case takes, by `state` (instructions so far, and when), and a second without any."""
-    count, began = state()
-    time.sleep(IDLE_SECONDS)
-    now, ended = state()
-    idle = (now - count) / (ended - began)
-    yield "a second without a request", idle
+def rates(port: int, count: Callable[[], int]) -> Iterator[tuple[str, float]]:
+    """The median of what one request of each case takes, by `count` (so far), and what a second without any does."""
     client = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
     for name, (path, body) in CASES.items():
+        counts = [count()]
         for number in range(FIRST_REQUESTS + REQUESTS):
-            if number == FIRST_REQUESTS:
-                count, began = state()
             client.request("POST", path, json.dumps(body(number)), HEADERS)
             answer = client.getresponse()
             told = answer.read()
             assert answer.status == 200, told
-        now, ended = state()
-        yield name, (now - count - idle * (ended - began)) / REQUESTS
+            counts.append(count())
+        yield name, statistics.median(after - before for before, after in pairwise(counts[FIRST_REQUESTS:]))
+    before = count()
+    time.sleep(IDLE_SECONDS)
+    yield "a second without a request", (count() - before) / IDLE_SECONDS
 
 
 def main(here: Path, there: Path) -> None:
