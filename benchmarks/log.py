@@ -4,7 +4,8 @@
 
 With `--soak` it only writes as fast as it can for that time, and samples the memory of the writer's own process,
 told for each tenth of the time (`--soak 600`: for each minute).
-With `--parts` it says what an event takes in parts of a second, a minute and a quarter of an hour.
+With `--parts` it says what an event takes in parts of a second, a minute and a quarter of an hour, and through the open
+day of a site with an event a minute (some minutes).
 Ingest and drain alternate in one run on the same store (`appendonly yes`, `appendfsync always`), so that their ratio
 holds on any machine. FOLDER should lie on the disk that will hold the log.
 """
