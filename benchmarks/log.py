@@ -4,7 +4,8 @@
 
 With `--soak` it only writes as fast as it can for that time, and samples the memory of the writer's own process,
 told for each tenth of the time (`--soak 600`: for each minute).
-With `--parts` it says what an event takes in parts of a second, a minute and a quarter of an hour.
+With `--parts` it says what an event takes in parts of a second, a minute and a quarter of an hour, and through the open
+day of a site with an event a minute (some minutes).
 Ingest and drain alternate in one run on the same store (`appendonly yes`, `appendfsync always`), so that their ratio
 holds on any machine. FOLDER should lie on the disk that will hold the log.
 """
@@ -237,6 +238,22 @@ def sizes_of_parts(data: Path) -> None:
             print(f"{rate} events a second, parts of {seconds} s: {_bytes_an_event(parts):,.1f} bytes an event")
 
 
+def size_of_a_slow_day(data: Path) -> None:
+    """What an event takes through the open day of a site with an event a minute, merged as a writer does."""
+    now = START_US // 1_000_000 // DAY_SECONDS * DAY_SECONDS
+    events = list(shop_events(DAY_SECONDS // 60, 1))
+    compaction = Compaction(data, now=lambda: now, pace=lambda: now)
+    weights: list[float] = []
+    for number, event in enumerate(events):
+        now += 60 if number else 1
+        write_log(data, [Received(event, now * 1_000_000)], first=number)
+        compaction.run()
+        weights.append(_bytes_an_event(live_parts(data / "log")))
+        if number % 60 == 59:
+            hourly = weights[-60:]
+            print(f"an event a minute, hour {number // 60}: {min(hourly):.0f} to {max(hourly):.0f} bytes an event")
+
+
 def _bytes_an_event(parts: Sequence[Part]) -> float:
     return sum(part.bytes for part in parts) / sum(part.rows for part in parts)
 
@@ -265,6 +282,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=arguments.data) as folder:
         if arguments.parts:
             sizes_of_parts(Path(folder))
+            size_of_a_slow_day(Path(folder) / "slow")
             return
         if arguments.soak:
             uvloop.run(soak(Path(folder), arguments.soak))

@@ -30,7 +30,13 @@ DISKS: Mapping[str, Mutation] = {
     "form_that_says_not_when": Mutation(
         "a form that a disk refuses is shown again without a word of when to come back",
         (f"{OF_PEOPLE}::test_who_sends_a_form_is_told_503_in_words_and_when_to_come_again",),
-        (Edit("app/dashboard/pages/shares.py", "if problem.status >= 500:", "if problem.status >= 600:"),),
+        (
+            Edit(
+                "app/dashboard/pages/shares.py",
+                "if problem.status >= 500:  # that page says when to come again\n            raise\n        wrong",
+                "if problem.status >= 600:\n            raise\n        wrong",
+            ),
+        ),
     ),
     "training_that_cannot_say_so": Mutation(
         "a training of a damaged log ends with a traceback where its report cannot be kept",

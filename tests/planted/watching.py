@@ -33,13 +33,24 @@ WATCHING: Mapping[str, Mutation] = {
     ),
     "page_that_looks_elsewhere": Mutation(
         "a page of the runbook looks where its fault leaves nothing",
-        (f"{RUNBOOK}::test_a_page_is_followed_while_its_fault_is_there[ResonateBackupLate]",),
-        (Edit("docs/runbook/ResonateBackupLate.md", "last-backup.json", "last-run.json"),),
+        (f"{RUNBOOK}::test_a_page_is_followed_while_its_fault_is_there",),
+        (Edit("docs/runbook/ResonateDown.md", "-m 5 $SERVICE/healthz", "-m 5 $SERVICE/healthz; true"),),
     ),
     "trainer_that_always_beats": Mutation(
         "a training beats whether it computes or not",
         (f"{HEARTBEATS}::test_a_training_beats_for_each_second_in_which_it_computed",),
         (Edit("app/processes/heartbeats.py", ">= COMPUTED_SECONDS and", ">= 0.0 and"),),
+    ),
+    "rounds_that_end": Mutation(
+        "a round that something is thrown into was the last",
+        ("tests/reliability/test_thrown_into_tasks.py::test_whatever_is_thrown_into_whichever_task_all_goes_on",),
+        (
+            Edit(
+                "kit/tasks.py",
+                "                    if is_own_end(error):\n                        raise\n                    pause",
+                "                    raise\n                    pause",
+            ),
+        ),
     ),
     "lag_that_stands_still": Mutation(
         "what waits is as young as the look at it",

@@ -30,8 +30,8 @@ def received(records: Sequence[Record], delay_us: int = 0) -> list[Received]:
     return [Received(record, record.time + delay_us) for record in records]
 
 
-def write_log(data: Path, events: Sequence[Received], cut: int = 1000, shard: int = 0) -> list[Part]:
-    """Parts of at most `cut` rows, in order of receipt."""
+def write_log(data: Path, events: Sequence[Received], cut: int = 1000, shard: int = 0, first: int = 0) -> list[Part]:
+    """Parts of at most `cut` rows, in order of receipt; `first` is the number of the first of them."""
     ordered = sorted(events, key=lambda event: event.received_at)
     rows = [_row(event, shard, number) for number, event in enumerate(ordered)]
     parts: list[Part] = []
@@ -39,7 +39,7 @@ def write_log(data: Path, events: Sequence[Received], cut: int = 1000, shard: in
         chosen = list(group)
         for start in range(0, len(chosen), cut):
             chunk = chosen[start : start + cut]
-            name = PartName(shard, len(parts), len(parts), 0)
+            name = PartName(shard, first + len(parts), first + len(parts), 0)
             place = Place(data / "log", day, name, int(chunk[-1]["stream_id"]))
             parts.append(write_part(place, [arrow.Table.from_pylist(chunk, schema=SCHEMA)]))
     return parts
