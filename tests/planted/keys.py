@@ -69,8 +69,10 @@ KEYS: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/catalog/overrides.py",
-                "        tell(*change)\n        keep_file(paths.overrides, overrides_json({**overrides, told.key: new}), Ballast(data))\n",
-                "        keep_file(paths.overrides, overrides_json({**overrides, told.key: new}), Ballast(data))\n        tell(*change)\n",
+                "        tell(*change)\n"
+                "        keep_file(paths.overrides, overrides_json({**overrides, told.key: new}), Ballast(data))\n",
+                "        keep_file(paths.overrides, overrides_json({**overrides, told.key: new}), Ballast(data))\n"
+                "        tell(*change)\n",
             ),
         ),
     ),
