@@ -39,7 +39,7 @@ FORMATS: Mapping[str, Mutation] = {
         "a store that takes the place of another is taken for it",
         ("tests/app/processes/test_formats.py",),
         (
-            Edit("events/store/connection.py", "not is_out_of_reach(cause)", 'cause != ""'),
+            Edit("events/store/connection.py", "not self._has_nodes and is_out_of_reach(cause)", "0"),
             Edit("events/store/connection.py", "(isinstance(error, MovedError) or self._has_nodes)", "True"),
         ),
     ),

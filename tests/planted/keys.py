@@ -69,13 +69,10 @@ KEYS: Mapping[str, Mutation] = {
         (
             Edit(
                 "experiments/catalog/overrides.py",
-                "        if told.action in WAITS_FOR_THE_AUDIT:\n            tell(*change)\n",
-                "",
-            ),
-            Edit(
-                "experiments/catalog/overrides.py",
-                "if told.action not in WAITS_FOR_THE_AUDIT:",
-                "if told.action:",
+                "        tell(*change)\n"
+                "        keep_file(paths.overrides, overrides_json({**overrides, told.key: new}), Ballast(data))\n",
+                "        keep_file(paths.overrides, overrides_json({**overrides, told.key: new}), Ballast(data))\n"
+                "        tell(*change)\n",
             ),
         ),
     ),

@@ -14,8 +14,8 @@ PACKAGES = {
         (
             Edit(
                 SOURCES,
-                "    told |= _settled(known, _variables(known, environment), problems)\n",
-                "    told = _settled(known, _variables(known, environment), problems) | told\n",
+                "return [of_file, of_environment, of_options]",
+                "return [of_environment, of_file, of_options]",
             ),
         ),
     ),
