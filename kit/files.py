@@ -83,10 +83,7 @@ def remove_leftovers(folder: Path, young: Container[Path] = ()) -> None:
         if path in young:
             continue
         try:
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink()
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
         except FileNotFoundError:
             continue
         except OSError as error:

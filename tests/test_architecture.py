@@ -118,7 +118,7 @@ WALL_CLOCKS = {
     *(f"datetime.{kind}.{read}" for kind in ("datetime", "date") for read in ("now", "today", "utcnow")),
 }  # fmt: skip
 HELPERS_USED_ONCE = 0.53  # at most this share of the private helpers
-MOST_MODULES, MOST_LINES = 458, 73_950
+MOST_MODULES, MOST_LINES = 458, 74_200
 
 Rule = Callable[[House], Iterator[str]]
 

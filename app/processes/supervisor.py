@@ -12,7 +12,6 @@ import socket
 import time
 from collections.abc import Generator, Sequence
 from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Final
 
@@ -26,7 +25,7 @@ from app.processes.heartbeats import Watch
 from app.processes.notify import Notifier, welcome
 from app.processes.store import Store
 from app.processes.supervised import ChildProcess, Children
-from app.processes.upkeep import Upkeep
+from app.processes.upkeep import TrainingSchedule, Upkeep
 from app.runtime.board import Board
 from app.runtime.data_directory import DataDirectory, DirectoryUnusable, store_connection
 from app.runtime.settings import Settings
@@ -35,8 +34,8 @@ from events.store.availability import StoreUnavailable
 from experiments.catalog.freeze import FreezeSources
 from kit.announced import Announcer
 from kit.child import ending
-from kit.files import FileMark, mark_of, remove_leftovers
-from kit.time import monotonic_of, now_utc
+from kit.files import remove_leftovers
+from kit.time import now_utc
 
 if TYPE_CHECKING:
     from experiments.catalog.changes import DefinitionChange
@@ -51,8 +50,6 @@ NO_CONSENT_CHOSEN: Final = (
 TICK_SECONDS: Final = 0.25
 SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN, errno.ENOBUFS})  # for a while
 ENDING: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
-FIRST_TRAINING_SECONDS: Final = 20.0  # after the start, so that a start is quick
-TRAINING_LOOK_SECONDS: Final = 60.0  # between looks at when the last training was
 
 
 class Supervisor:
@@ -371,30 +368,6 @@ async def forget_erased(settings: Settings) -> None:
         logger.warning("histories of the erased are in the store until it answers: %s", unavailable.cause)
     finally:
         await connection.close()
-
-
-class TrainingSchedule:
-    """Says when a training is due; `hours` 0 is never. `last-training.json` is written by each of them."""
-
-    def __init__(self, data: Path, hours: float) -> None:
-        self.models = data / "models"
-        self.seconds = hours * 3600
-        self._look_at = time.monotonic() + FIRST_TRAINING_SECONDS
-        self._last: FileMark | None = None  # of the report of the last training that is known
-        self._ended_at = 0.0  # monotonic time of its end
-
-    def due(self) -> bool:
-        """Asked often, it looks at the disk once a minute."""
-        if not self.seconds or time.monotonic() < self._look_at:
-            return False
-        self._look_at = time.monotonic() + TRAINING_LOOK_SECONDS
-        live = mark_of(self.models / "current")  # without a model it is due, whatever came of the last training
-        trained = live and mark_of(self.models / "last-training.json")
-        if trained is None:
-            return True
-        if trained != self._last:
-            self._last, self._ended_at = trained, monotonic_of(trained[0] / 1e9)
-        return time.monotonic() - self._ended_at >= self.seconds
 
 
 def _heard() -> list[signal.Signals]:

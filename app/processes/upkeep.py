@@ -1,4 +1,4 @@
-"""What a supervisor sees to beside its processes: files that wait for the disk, lines of the audit, leftovers."""
+"""What a supervisor sees to beside its processes: files that wait for the disk, audit lines, leftovers, trainings."""
 
 import logging
 import time
@@ -9,13 +9,16 @@ from typing import Final
 
 from app.keys.audit import Audit
 from app.runtime.ailments import AilmentCode
-from kit.files import FilesToKeep, leftovers, remove_leftovers, why_unwritten
+from kit.files import FileMark, FilesToKeep, leftovers, mark_of, remove_leftovers, why_unwritten
+from kit.time import monotonic_of
 
 logger = logging.getLogger("resonate.supervisor")
 
 SWEEP_SECONDS: Final = 60.0
 OLDEST_UPLOAD_SECONDS: Final = 300.0  # well beyond the deadlines of an upload and of its reading
 KEEP_SECONDS: Final = 1.0
+FIRST_TRAINING_SECONDS: Final = 20.0  # after the start, so that a start is quick
+TRAINING_LOOK_SECONDS: Final = 60.0  # between looks at when the last training was
 
 
 class Upkeep:
@@ -90,3 +93,27 @@ class Upkeep:
     def _keep(self) -> None:
         with self.meeting("run"):
             self._files.keep()
+
+
+class TrainingSchedule:
+    """Says when a training is due; `hours` 0 is never. `last-training.json` is written by each of them."""
+
+    def __init__(self, data: Path, hours: float) -> None:
+        self.models = data / "models"
+        self.seconds = hours * 3600
+        self._look_at = time.monotonic() + FIRST_TRAINING_SECONDS
+        self._last: FileMark | None = None  # of the report of the last training that is known
+        self._ended_at = 0.0  # monotonic time of its end
+
+    def due(self) -> bool:
+        """Asked often, it looks at the disk once a minute."""
+        if not self.seconds or time.monotonic() < self._look_at:
+            return False
+        self._look_at = time.monotonic() + TRAINING_LOOK_SECONDS
+        live = mark_of(self.models / "current")  # without a model it is due, whatever came of the last training
+        trained = live and mark_of(self.models / "last-training.json")
+        if trained is None:
+            return True
+        if trained != self._last:
+            self._last, self._ended_at = trained, monotonic_of(trained[0] / 1e9)
+        return time.monotonic() - self._ended_at >= self.seconds

@@ -23,7 +23,6 @@ from experiments.assignment.assign import USER_ATTRIBUTE, VISITOR_ATTRIBUTE, Ass
 from experiments.catalog.visible import Visible
 from experiments.targeting.attributes import AGENT, PROXY
 from kit.suggestions import did_you_mean
-from kit.time import now_us
 from kit.values import identifier
 
 FORCE: Final = "resonate_force"
@@ -201,17 +200,17 @@ def shown_to(
 
 
 def exposures(
-    exchange: Exchange, resources: Resources, source: ExposureSource, visitor: Visitor, shown: Sequence[Assignment]
-) -> list[Record]:
-    """That the visitor is shown these variants now.
+    exchange: Exchange, resources: Resources, source: ExposureSource, visitor: Visitor, shown: Sequence[Assignment],
+    now: int,
+) -> list[Record]:  # fmt: skip
+    """That the visitor is shown these variants now (microseconds).
 
     The client is what the attribute `userAgent` says, else that of the page by its own user agent.
     """
     given = resources.scrubber.members(visitor.attributes)
     agent, device, country = visitor.attributes.get("userAgent"), given.get("device"), given.get("country")
     machine = client((agent if type(agent) is str else "") or exchange.visitors_agent)
-    now, network = now_us(), resources.network_of(exchange)
-    day = resources.shop_day(now)
+    network, day = resources.network_of(exchange), resources.shop_day(now)
     issued = resources.recognition.ids.issued(visitor.visitor_id)
     site = None if exchange.grant is None else exchange.grant.site
     records = [

@@ -33,7 +33,7 @@ from events.consent import NONE, PERSONAL
 from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, EventRefused, check_bounds
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
-from kit.time import now_seconds
+from kit.time import SECOND_US, now_us
 from kit.values import Unusable, identifier
 
 CAUGHT_UP: Final = ASKED_FOR.encode()
@@ -58,7 +58,8 @@ class Ofrep:
 
     def evaluate(self, exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         """`POST /ofrep/v1/evaluate/flags/{key}`"""
-        grant, now = admit(exchange, resources.access), now_seconds()
+        grant, time = admit(exchange, resources.access), now_us()
+        now = time / SECOND_US
         visitor, context, token, repaired = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
         context = context if consent is PERSONAL else knowable(context, consent)
@@ -84,7 +85,7 @@ class Ofrep:
             if not assignment.enrols or context.get(EXPOSE) is False:
                 return HttpAnswer(200, b"%b%b}}" % (stem, exchange.standing.told))
             whom = Visitor.of(visitor, context, len(body), consent)
-            shown = exposures(exchange, resources, "ofrep", whom, [assignment])
+            shown = exposures(exchange, resources, "ofrep", whom, [assignment], time)
             return when_stored(
                 resources, shown, lambda told: HttpAnswer(200, b"%b%b%b}}" % (stem, told[0], exchange.standing.told))
             )
@@ -93,7 +94,8 @@ class Ofrep:
 
     def evaluate_all(self, exchange: Exchange, resources: Resources, body: bytes) -> Reply:
         """`POST /ofrep/v1/evaluate/flags`"""
-        grant, now = admit(exchange, resources.access), now_seconds()
+        grant, time = admit(exchange, resources.access), now_us()
+        now = time / SECOND_US
         visitor, context, token, repaired = read_context(decode(body, DECODER))
         consent = resources.consent_of(exchange, among=context.pop(CONSENT_ATTRIBUTE, None))
         context = context if consent is PERSONAL else knowable(context, consent)

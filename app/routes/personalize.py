@@ -38,7 +38,7 @@ from events.dialects.validation import CONSENT_ATTRIBUTE, TOKEN_ATTRIBUTE, Event
 from events.records import Record
 from experiments.assignment.assign import USER_ATTRIBUTE, Assignment, assign
 from experiments.catalog.visible import Visible
-from kit.time import now_seconds
+from kit.time import now_seconds, now_us
 from recommender.ranking.request import ListRequest
 
 MAX_EXPERIMENTS: Final = 200
@@ -124,7 +124,11 @@ class Personalize:
         def answer() -> Reply:
             view = page_view(exchange, resources, grant, for_whom, body, attributes)
             visitor = Visitor.of(visitor_id, attributes, len(raw), consent)
-            shown = exposures(exchange, resources, "personalize", visitor, view.enrolling) if view.enrolling else []
+            shown = (
+                exposures(exchange, resources, "personalize", visitor, view.enrolling, now_us())
+                if view.enrolling
+                else []
+            )
             if view.lists:
                 return self._later(exchange, resources, view, shown)
             if not shown:

@@ -81,19 +81,15 @@ def list_request(body: RecommendationsBody, recommender: LiveRecommender) -> Lis
             raise Problem(400, f"too_many_{name}", f"{name}: at most {most} product ids")
     if body.slot is not None and len(body.slot) > MAX_SLOT:
         raise Problem(400, "invalid_slot", f"slot: a name has at most {MAX_SLOT} characters")
-    limit = None if body.limit is None else _whole(body.limit)
+    if body.limit is not None and (not 1 <= body.limit <= MAX_LIMIT or body.limit != int(body.limit)):
+        raise Problem(400, "invalid_limit", f"limit: it must be a whole number from 1 to {MAX_LIMIT}")
+    limit = None if body.limit is None else int(body.limit)
     if body.diversity is not None and not 0 <= body.diversity <= 1:
         raise Problem(400, "invalid_diversity", "diversity: it must be from 0 to 1")
     request = recommender.request(body.slot, (), told_ids(body.items or ()), body.strategy, limit)
     if not (body.filter or body.exclude) and body.exclude_purchased is None and body.diversity is None:
         return request
     return msgspec.structs.replace(request, rules=_with_own(request.rules, body))
-
-
-def _whole(limit: float) -> int:
-    if not 1 <= limit <= MAX_LIMIT or limit != int(limit):
-        raise Problem(400, "invalid_limit", f"limit: it must be a whole number from 1 to {MAX_LIMIT}")
-    return int(limit)
 
 
 def _with_own(slot: ListRules, body: RecommendationsBody) -> ListRules:

@@ -14,7 +14,7 @@ from events.store.connection import Call, Connection
 from events.store.keys import log_in_key
 from events.store.shared_reads import SharedReads
 from kit.files import create_file
-from kit.time import DAY_SECONDS, now_seconds
+from kit.time import DAY_SECONDS, now_us
 
 DAY_MS: Final = DAY_SECONDS * 1_000
 BUCKETS: Final = 1_024
@@ -46,7 +46,7 @@ class LogIns:
 
     async def begin(self, visitor_id: str, user_id: str, seconds: float) -> None:
         """From now on, for so long, this visitor is this user and nobody else. Raises StoreUnavailable."""
-        now = round(now_seconds() * 1_000)
+        now = now_us() // 1_000
         await self._tell([_call(visitor_id, _digest(user_id), now, now + round(seconds * 1_000))])
 
     async def end(self, visitor_id: str) -> None:
@@ -54,7 +54,7 @@ class LogIns:
 
         Raises StoreUnavailable.
         """
-        now = round(now_seconds() * 1_000)
+        now = now_us() // 1_000
         await self._tell([_call(visitor_id, b"", now, now + DAY_MS)])
 
     def are_told(self, records: Iterable[Record]) -> bool:
@@ -66,11 +66,12 @@ class LogIns:
 
         The log has them by then, so a failure here is counted, not raised.
         """
-        now = round(now_seconds() * 1_000)
+        telling = [record for record in records if _tells(record)]
+        now = now_us() // 1_000 if telling else 0
         calls = [
             _call(record.visitor_id, _digest(record.user_id), min(record.time // 1_000, now), ends)
-            for record in records
-            if _tells(record) and record.user_id is not None and (ends := min(record.time // 1_000, now) + DAY_MS) > now
+            for record in telling
+            if record.user_id is not None and (ends := min(record.time // 1_000, now) + DAY_MS) > now
         ]
         if calls:
             try:
@@ -86,7 +87,7 @@ class LogIns:
             )
         except StoreUnavailable:
             return [False] * len(pairs)
-        now = round(now_seconds() * 1_000)
+        now = now_us() // 1_000
         told = [(answer or b"0 0 ").split(b" ") for answer in answers]
         return [
             user == _digest(named) and int(until) > now

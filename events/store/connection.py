@@ -129,18 +129,13 @@ class Connection:
         """What about the store's settings weakens the promises of the log."""
         return self._prepared.warnings if self._prepared else ()
 
-    @property
-    def _same_store(self) -> bool:
-        """Whether it is, for all that is known, the store that was prepared."""
-        return self._known == self._lost
-
     async def prepare(self) -> None:
         """Checks the store's settings, loads the functions, agrees on the number of shards; does it once.
 
         Raises StoreUnavailable, also (`store_refused`, and the log says why) for a store that turns out, after it was
         down, to be one that must not be used.
         """
-        if self._prepared is not None and self._same_store:
+        if self._prepared is not None and self._known == self._lost:
             return
         lost = self._lost
         try:
@@ -204,7 +199,7 @@ class Connection:
         words: Command = ("FCALL", function, 1, key, *arguments)
         try:
             async with asyncio.timeout(timeout_seconds) as deadline:
-                if self._prepared is None or not self._same_store:
+                if self._prepared is None or self._known != self._lost:
                     await self.prepare()
                 if self._wanted.replicas and function == REPLICATED:
                     send = partial(self._replicated, key, held, until := deadline.when() or 0.0)
@@ -377,12 +372,12 @@ class Connection:
         return await self._piped(calls)
 
     async def _asked(self, words: Command) -> Any:
-        if self._prepared is None or not self._same_store:
+        if self._prepared is None or self._known != self._lost:
             await self.prepare()
         return await cast("Awaitable[Any]", self.client.execute_command(*words))
 
     async def _piped(self, commands: Sequence[tuple[Any, ...]], *, transaction: bool = False) -> list[Any]:
-        if self._prepared is None or not self._same_store:
+        if self._prepared is None or self._known != self._lost:
             await self.prepare()
         answers: list[Any] = [None] * len(commands)
 

@@ -166,10 +166,12 @@ class Readouts:
             return answer(opened)
 
     def _inquiry(self, key: str, query: ReadoutQuery, moment: tuple[datetime, Snapshot] | None = None) -> Inquiry:
+        as_of = moment[0] if moment else self.as_of(query)
         study = self._studies.of(self.archive, key, query)  # what there is not is said also of a damaged log
-        as_of, snapshot = moment or (self.as_of(query), self.log.snapshot())
+        identity = study.identity
+        snapshot = moment[1] if moment else self.log.snapshot()
         asked = (query.at, query.metric, query.dimension, query.include_sql)
-        question = (key, study.identity, asked, query.at or microseconds(as_of) // FRESH_US, snapshot.lost)
+        question = (key, identity, asked, query.at or microseconds(as_of) // FRESH_US, snapshot.lost)
         dimension = () if query.dimension is None else (query.dimension,)
         dimensions = tuple(dict.fromkeys((*study.experiment.plan.dimensions, *dimension)))[:MAX_DIMENSIONS]
         return Inquiry(study, query, as_of, snapshot, dimensions, question)

@@ -217,7 +217,7 @@ SERVICE: Mapping[str, Mutation] = {
     "training_by_the_wall": Mutation(
         "how long ago the last training was is what the wall clock says at each look",
         ("tests/app/processes/test_training_schedule.py::test_a_jump_of_the_wall_clock_moves_no_training",),
-        (Edit("app/processes/supervisor.py", "if trained != self._last:", "if True:"),),
+        (Edit("app/processes/upkeep.py", "if trained != self._last:", "if True:"),),
     ),
     "lease_by_the_store": Mutation(
         "a lease lasts for as long as the clock of its store says, whatever that does",

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.processes import supervisor
-from app.processes.supervisor import FIRST_TRAINING_SECONDS, TRAINING_LOOK_SECONDS, TrainingSchedule
+from app.processes import upkeep
+from app.processes.upkeep import FIRST_TRAINING_SECONDS, TRAINING_LOOK_SECONDS, TrainingSchedule
 
 HOURS = 24.0
 WALL = 1_790_000_000.0
@@ -28,7 +28,7 @@ class Clock:
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     made = Clock()
     counting = SimpleNamespace(monotonic=lambda: made.passed)
-    monkeypatch.setattr(supervisor, "time", counting)
+    monkeypatch.setattr(upkeep, "time", counting)
     monkeypatch.setattr("kit.time.time", counting)
     monkeypatch.setattr("kit.time.now_seconds", lambda: WALL + made.passed + made.jumped)
     return made

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 from oracles.writing import messages, settle, writing, written_ids
-from servers.patience import HUNG_SECONDS, reached
+from servers.patience import HUNG_SECONDS, reached, stall
 
 from events.ingest.stream import Stream
 from events.store.connection import Connection
@@ -164,7 +164,7 @@ async def test_a_lease_whose_store_went_back_in_time_ends_once_nobody_has_renewe
     for _ in range(2 * RENEWALS):
         assert await first.claim() is None
         assert await second.claim() is not None
-        await asyncio.sleep(SECONDS / RENEWALS)
+        stall(SECONDS / RENEWALS, "a lease is renewed by the time that passes")
     await reached(lambda: claimed(second), "the lease that nobody renews is over")
 
 
