@@ -66,9 +66,10 @@ def scraping(folder: Path, target: str, rules: Path) -> Iterator[Prometheus]:
 
         def scraped_twice() -> bool:
             try:
-                return bool(server.found("count_over_time(up[1m]) >= 2"))
+                ready = httpx.get(f"{server.url}/-/ready", timeout=10).status_code == 200  # 503 while it starts
             except httpx.HTTPError:
                 return False
+            return ready and bool(server.found("count_over_time(up[1m]) >= 2"))
 
         until(scraped_twice, "Prometheus has scraped twice", tell=lambda: (folder / "log").read_text()[-2_000:])
         yield server
