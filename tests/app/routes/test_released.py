@@ -24,7 +24,7 @@ from experiments.definitions.content import PublishedCatalog, content_version
 from experiments.definitions.folder import read_sources
 from kit.files import FilesToKeep, replace_file
 from kit.located import DefinitionError
-from kit.time import DAY_US, now_us
+from kit.time import DAY_US, SECOND_US, now_us
 
 APP = Path(__file__).parents[3] / "app"
 IN_PATH = {
@@ -80,6 +80,7 @@ def world(worker: OneWorker) -> Iterator[World]:
                 module, "now_seconds"
             ):
                 patched.setattr(module, "now_seconds", standing.time)
+        patched.setattr("app.routes.ofrep.now_us", lambda: round(standing.time() * SECOND_US))
         patched.setattr("app.intake.tracking.now_us", standing.now_us)
         yield standing
 
