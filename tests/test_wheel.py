@@ -48,7 +48,9 @@ def project() -> dict:
 
 
 def done(*command: str | Path, **options: object) -> str:
-    ran = subprocess.run(command, capture_output=True, text=True, timeout=10 * HUNG_SECONDS, check=False, **options)
+    ran = subprocess.run(
+        command, capture_output=True, text=True, timeout=10 * HUNG_SECONDS, check=False, umask=0o022, **options
+    )
     assert ran.returncode == 0, f"{command}\n{ran.stdout}{ran.stderr}"
     return ran.stdout
 
