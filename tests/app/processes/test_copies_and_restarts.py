@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
 from redis import Redis
@@ -110,8 +111,11 @@ class InContainer(Service):
 
     def end_at_once(self) -> None:
         assert self.process is not None
+        alive = self.process.poll() is None
+        inside = psutil.Process(self.process.pid).children(recursive=True) if alive else []
         self.process.kill()
         self.process.wait()
+        until(lambda: not any(each.is_running() for each in inside), "nothing of it is left")
 
 
 def test_a_copy_is_refused_while_the_original_lives_and_goes_on_when_it_is_gone(
