@@ -103,7 +103,7 @@ def new_order(
     if key not in catalog.experiments:
         raise NothingToOverride(f'unknown experiment "{key}"{meant(key, catalog.experiments)}')
     experiment = catalog.experiments[key]
-    status = standing.status if standing else experiment.status
+    status = standing.status if standing else catalog.written.get(key, experiment.status)
     if action == "resume" and "stopped" in (status, catalog.written.get(key)):
         raise ExperimentStopped(_shown_since(experiment, standing))
     _check_order(told, status, experiment)

@@ -167,6 +167,8 @@ class CatalogKeeper:
         change, new = new_order(self.catalog, self._orders.get(told.key), told, now)
         tell(*change)
         self._orders = {**self._orders, told.key: new}
+        if self._written is not None:  # what the next order is held against, as if this one were carried out
+            self._orders = settled_orders(self._orders, self._written)
         if told.key in self.missing:  # what was held may be over by this
             self._taken = None
         return new

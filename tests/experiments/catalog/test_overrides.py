@@ -4,27 +4,46 @@ import json
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import event, given, settings
+from hypothesis import strategies as st
+from oracles.proving import examples
 from worlds.catalog_folders import BANNER, Shop
 
 from experiments.catalog.check import check_folder, served_in, start_mistakes
 from experiments.catalog.files import CatalogPaths
 from experiments.catalog.overrides import (
+    Action,
     ExperimentStopped,
     NothingToOverride,
     NoVariantToShip,
     Order,
     OverrideRefused,
     order,
+    read_overrides,
 )
 from experiments.catalog.reader import CatalogReader
+
+UNSTARTED = "key: draft\nvariants: [a, b]\ngoal: csat\n"
+ACTIONS: tuple[Action, ...] = ("start", "pause", "resume", "stop", "ship")
+ORDERS = st.lists(
+    st.builds(
+        Order,
+        st.sampled_from(["banner", "draft", "unknown"]),
+        st.sampled_from(ACTIONS),
+        st.sampled_from([None, "threshold", "a"]),
+    ),
+    min_size=2,
+    max_size=8,
+)
 
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Shop:
     shop = Shop(tmp_path)
-    shop.boot(banner=BANNER, draft="key: draft\nvariants: [a, b]\ngoal: csat\n")
+    shop.boot(banner=BANNER, draft=UNSTARTED)
     return shop
 
 
@@ -286,3 +305,33 @@ def decided(shop: Shop) -> tuple[str, str | None, str | None]:
 
 def warned(shop: Shop) -> list[str]:
     return [str(warning) for warning in check_folder(shop.definitions, shop.now, served_in(shop.data)).warnings]
+
+
+@settings(max_examples=examples(40))
+@given(ORDERS)
+def test_orders_that_come_together_are_what_they_are_one_after_another(told: list[Order]) -> None:
+    """Their answers, what is served then and what a restart finds: however many wait for the disk together."""
+    ends = []
+    for together in (len(told), 1):
+        with TemporaryDirectory() as folder:
+            shop = Shop(Path(folder))
+            shop.boot(banner=BANNER, draft=UNSTARTED)
+            answers = [
+                answer for at in range(0, len(told), together) for answer in obeyed(shop, told[at : at + together])
+            ]
+            served = CatalogReader(shop.data).catalog.experiments
+            orders = read_overrides(CatalogPaths(shop.data))
+            ends.append((answers, {key: each.status for key, each in served.items()}, orders))
+    assert ends[0] == ends[1]
+    event(f"{sum(kind == 'done' for kind, _ in ends[0][0])} of {len(told)} were done")
+
+
+def obeyed(shop: Shop, told: list[Order]) -> list[tuple[str, str]]:
+    answers: list[tuple[str, str]] = []
+    for each in told:
+        try:
+            answers.append(("done", shop.keeper.order(each, shop.now).status))
+        except (ExperimentStopped, NothingToOverride, NoVariantToShip, OverrideRefused) as refused:
+            answers.append((type(refused).__name__, str(refused)))
+    shop.keeper.hold(shop.now)
+    return answers
