@@ -241,9 +241,13 @@ def memory_nearly_taken(start: StartService, folder: Path) -> Iterator[Service]:
             send_large(service, FILLING_BYTES)
             until(lambda: number(service, "resonate_store_used_bytes") > FILLING_BYTES, "what they take is told")
             with Redis(port=store.port) as asked:
-                asked.config_set("maxmemory", int(number(service, "resonate_store_used_bytes") / 0.84))
+
+                def nearly_taken() -> bool:  # it gives back what answers took meanwhile, so it is measured again
+                    asked.config_set("maxmemory", int(number(service, "resonate_store_used_bytes") / 0.84))
+                    return _used_share(service) > 0.8
+
+                until(nearly_taken, "the limit is told, and so near", tell=service.told)
             is_named(service, "store_memory_high")
-            until(lambda: _used_share(service) > 0.8, "the new limit is told", tell=service.told)
             yield service
     finally:
         store.kill()
