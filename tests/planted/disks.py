@@ -19,6 +19,20 @@ DISKS: Mapping[str, Mutation] = {
         ),
         (Edit("app/control/orders.py", "time.monotonic() > asked.until", "asked.until < 0"),),
     ),
+    "held_against_the_oldest": Mutation(
+        "orders that come together are held against what stood before the first of them",
+        (
+            "tests/experiments/catalog/test_overrides.py::"
+            "test_orders_that_come_together_are_what_they_are_one_after_another",
+        ),
+        (
+            Edit(
+                PUBLISHED,
+                "        if self._written is not None:  # what the next",
+                "        if False:  # what the next",
+            ),
+        ),
+    ),
     "half_a_restore_served": Mutation(
         "a restore that was killed between two names is taken for a data directory",
         (
