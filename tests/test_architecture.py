@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
-from oracles.house import House, Module, circle
+from oracles.house import House, circle
 from oracles.walls import DOORS, MAY_IMPORT
 from servers.patience import VAIN_SECONDS
 
@@ -201,12 +201,7 @@ def one_place(house: House) -> Iterator[str]:
     for pattern, places in ONLY_IN.items():
         for module in house.modules.values():
             if not module.place.startswith(places):
-                yield from (f"{module.place}: {match[0]}" for match in re.finditer(pattern, code(module)))
-
-
-def code(module: Module) -> str:
-    """The text of a module without comments and texts of several lines."""
-    return re.sub(r'"""[\s\S]*?"""|#[^\n"]*$', "", module.text, flags=re.M)
+                yield from (f"{module.place}: {match[0]}" for match in re.finditer(pattern, module.code))
 
 
 def everything_is_used(house: House) -> Iterator[str]:
@@ -219,7 +214,7 @@ def everything_is_used(house: House) -> Iterator[str]:
 
 def helpers_earn_their_name(house: House) -> Iterator[str]:
     """Few private helpers serve a single call."""
-    uses = [count for module in house.modules.values() for count in module.helpers().values()]
+    uses = [count for module in house.modules.values() for count in module.helpers.values()]
     share = sum(count == 1 for count in uses) / len(uses)
     if share > HELPERS_USED_ONCE:
         yield f"{share:.1%} of {len(uses)} private helpers are used once"
@@ -232,7 +227,7 @@ def words_in_inner_functions(house: House) -> Iterator[str]:
     for module in house.modules.values():
         if not module.place.startswith(REQUESTS):
             continue
-        functions = [node for node in ast.walk(ast.parse(module.text)) if isinstance(node, FUNCTIONS)]
+        functions = [node for node in ast.walk(module.tree) if isinstance(node, FUNCTIONS)]
         inner = {found for each in functions for found in ast.walk(each) if found is not each}
         for function in [each for each in functions if each in inner]:
             said = [function.returns, *(argument.annotation for argument in function.args.args)]

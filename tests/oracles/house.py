@@ -2,7 +2,8 @@
 
 import ast
 import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
@@ -69,31 +70,41 @@ class Module:
                 names.append(node.name)
         return names
 
+    @cached_property
+    def code(self) -> str:
+        """The text without comments and texts of several lines."""
+        return re.sub(r'"""[\s\S]*?"""|#[^\n"]*$', "", self.text, flags=re.M)
+
+    @cached_property
     def helpers(self) -> dict[str, int]:
         """Each private function, also of a class, and how often its name stands in the file besides its definition."""
         functions = [node for node in ast.walk(self.tree) if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))]
         private = {node.name for node in functions if re.match(r"_[a-z]", node.name)}
-        return {name: len(re.findall(rf"\b{name}\b", self.text)) - 1 for name in private}
+        words = Counter(re.findall(r"\w+", self.text))
+        return {name: words[name] - 1 for name in private}
 
 
 class House:
     """All modules of the product by name."""
 
-    def __init__(self, sources: Mapping[str, str]) -> None:
-        self.modules = {module.name: module for module in (Module(place, text) for place, text in sources.items())}
+    def __init__(self, modules: Iterable[Module]) -> None:
+        self.modules = {module.name: module for module in modules}
 
     @classmethod
     def standing(cls, repository: Path) -> "House":
         """The house as it stands in the repository, without the empty `__init__.py`."""
         paths = [path for package in PACKAGES for path in sorted((repository / package).rglob("*.py"))]
         return cls(
-            {path.relative_to(repository).as_posix(): path.read_text() for path in paths if path.name != "__init__.py"}
+            Module(path.relative_to(repository).as_posix(), path.read_text())
+            for path in paths
+            if path.name != "__init__.py"
         )
 
     def with_text(self, place: str, text: str) -> "House":
-        """The same house with a text added to one file, which may be new."""
-        sources = {module.place: module.text for module in self.modules.values()}
-        return House({**sources, place: f"{sources.get(place, '')}\n{text}\n"})
+        """The same house with a text added to one file, which may be new; the others are as they were read."""
+        standing = {module.place: module for module in self.modules.values()}
+        before = standing[place].text if place in standing else ""
+        return House({**standing, place: Module(place, f"{before}\n{text}\n")}.values())
 
     def target(self, found: Import) -> str | None:
         """The module of ours that an import reaches, if it is one."""

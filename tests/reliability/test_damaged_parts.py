@@ -52,6 +52,7 @@ def truncate_and_lose_digests(part: Path) -> None:
     part.with_suffix(".ids").unlink()
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("harm", [flip_a_bit, truncate, empty, delete, truncate_and_lose_digests])
 def test_no_number_is_computed_from_a_damaged_part(shop: Service, harm: Callable[[Path], None]) -> None:
     part = sorted((shop.data / "log").rglob("*.parquet"))[0]

@@ -55,6 +55,7 @@ def crashed_with(service: Service, harm: Callable[[Path], None]) -> Journal:
     return journal
 
 
+@pytest.mark.drawn(1)
 @pytest.mark.parametrize("harm", [tear, add_garbage])
 def test_damage_behind_the_last_event_costs_nothing_and_is_said(
     start_service: StartService, harm: Callable[[Path], None]

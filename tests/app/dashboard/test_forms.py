@@ -55,6 +55,7 @@ def test_a_form_of_nobody_is_led_to_sign_in_with_nothing_done(path: str, strange
     assert state(worker) == before
 
 
+@pytest.mark.drawn(20)
 @pytest.mark.parametrize("path", POSTS)
 @pytest.mark.parametrize("kind", ["another session's", "a made-up one", "none", "cut off"])
 def test_a_form_of_another_session_is_refused_with_nothing_done(
@@ -89,6 +90,7 @@ def senders(own: str) -> dict[str, dict[str, str]]:
     }
 
 
+@pytest.mark.drawn(25)
 @pytest.mark.parametrize("path", [*POSTS, "/dashboard/sign-in"])
 @pytest.mark.parametrize("sender", sorted(senders("http://127.0.0.1:1")))
 def test_a_form_of_a_foreign_page_is_refused_with_nothing_done(
@@ -104,6 +106,7 @@ def test_a_form_of_a_foreign_page_is_refused_with_nothing_done(
     assert admin.get(SETTINGS).status_code == 200
 
 
+@pytest.mark.drawn(6)
 @pytest.mark.parametrize("path", POSTS)
 def test_an_address_that_changes_something_is_not_looked_at(
     path: str, signed_in_as: SignedInAs, worker: OneWorker

@@ -25,6 +25,7 @@ def address(path: str) -> str:
     return re.sub(r"\{[^}]+\}", "banner", path)
 
 
+@pytest.mark.drawn(12)
 @pytest.mark.parametrize("path", LOOKED_AT)
 @pytest.mark.parametrize("encoding", ["identity", "gzip"])
 def test_the_head_of_a_page_is_that_of_the_page_and_its_body_is_empty(

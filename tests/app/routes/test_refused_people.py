@@ -115,6 +115,7 @@ def listed(worker: OneWorker) -> dict[str, Any]:
         return client.get("/v1/events/rejected").json()
 
 
+@pytest.mark.drawn(25)
 @pytest.mark.parametrize("wrong", WRONG)
 @pytest.mark.parametrize(("dialect", "place"), CASES, ids=[f"{dialect.__name__}: {place}" for dialect, place in CASES])
 def test_a_refused_event_of_who_refuses_leaves_nothing_but_a_count(

@@ -25,6 +25,7 @@ def pieces(sent: bytes, *cuts: int) -> list[bytes]:
     return [sent[start:end] for start, end in itertools.pairwise(edges) if start < end]
 
 
+@pytest.mark.drawn(25)
 @pytest.mark.parametrize("stream", STREAMS, ids=[stream.name for stream in STREAMS])
 def test_the_answers_do_not_depend_on_how_the_bytes_are_cut(worker: OneWorker, stream: Stream) -> None:
     sent = stream.sent

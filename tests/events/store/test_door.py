@@ -219,6 +219,7 @@ async def outcome(question: Question, asking: Asking, at: int, error: Raise | No
     return faults.calls, cause
 
 
+@pytest.mark.drawn(8)
 @pytest.mark.parametrize("module", QUESTIONS)
 async def test_every_class_of_error_at_every_call_leaves_as_a_refusal_with_a_cause(module: str, asking: Asking) -> None:
     classes, stride = [*PLAIN, *classes_of_errors()], 1 if examples(1) > 1 else 8
