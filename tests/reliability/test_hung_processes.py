@@ -37,6 +37,7 @@ def names(service: Service, code: str) -> bool:
         return False
 
 
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("role", sorted(HANGS))
 def test_who_hangs_is_named_and_replaced_and_costs_nothing(service: Service, role: str) -> None:
     service.results("free-shipping-banner")

@@ -46,6 +46,7 @@ def test_every_page_is_followed() -> None:
     assert set(ALARMING) == set(alerts())
 
 
+@pytest.mark.drawn(5)
 @pytest.mark.parametrize("alert", ALARMING)
 def test_a_page_is_followed_while_its_fault_is_there(alert: str, start_service: StartService, tmp_path: Path) -> None:
     assert list(steps_of(alert))

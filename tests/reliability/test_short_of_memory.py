@@ -24,6 +24,7 @@ def service(start_service: StartService) -> Service:
     return start_service(SMALLEST_DEFINITIONS, RESONATE_WORKERS="2", RESONATE_HUNG_SECONDS="8")
 
 
+@pytest.mark.drawn(1)
 @pytest.mark.parametrize("role", ["analysis", "worker", "writer", "store"])
 def test_whoever_gets_no_more_memory_goes_on_or_is_replaced_and_costs_nothing(service: Service, role: str) -> None:
     service.results("free-shipping-banner")

@@ -43,7 +43,7 @@ def got(client: httpx.Client, path: str, **query: str) -> Any:
     return answer.json()
 
 
-@pytest.mark.drawn(13)
+@pytest.mark.drawn(5)
 @pytest.mark.parametrize("moment", MOMENTS, ids=iso)
 @pytest.mark.parametrize("method", METHODS)
 def test_a_readout_and_its_series_follow_from_their_own_numbers(

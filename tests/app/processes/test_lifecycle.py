@@ -12,6 +12,7 @@ import httpx
 import psutil
 import pytest
 from conftest import SMALLEST_DEFINITIONS, StartService
+from oracles.proving import examples
 from servers.patience import HUNG_SECONDS, stall, until
 from servers.service import SECRET_KEY, Service, write_definitions
 
@@ -192,12 +193,13 @@ def test_what_a_killed_worker_left_of_an_upload_is_gone_after_the_next_start(sta
 
 
 def test_a_second_instance_is_refused_every_time(service: Service) -> None:
-    for _ in range(20):
+    times = examples(6)
+    for _ in range(times):
         second = Service(service.data, service.definitions, {})
         second.log = service.data.with_name("second.log")
         process = second.launch()
         assert process.wait(HUNG_SECONDS) == 1
-    assert second.log_text().count(f"data directory in use by pid {service.pid}") == 20
+    assert second.log_text().count(f"data directory in use by pid {service.pid}") == times
     assert evaluate(service).status_code == 200
 
 

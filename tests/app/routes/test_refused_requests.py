@@ -97,6 +97,7 @@ def test_a_valid_body_leaves_its_trace(worker: OneWorker, client: httpx.Client, 
     assert traces(worker, client) != before
 
 
+@pytest.mark.drawn(4)
 @pytest.mark.parametrize("path", VALID)
 def test_a_refused_body_leaves_no_trace(worker: OneWorker, client: httpx.Client, path: str) -> None:
     refusals: list[int] = []
