@@ -12,6 +12,7 @@ TOPICS: Final = {b"S": "state", b"P": "phases", b"C": "catalogue"}
 KINDS: Final = {topic: kind for kind, topic in TOPICS.items()}
 ORDER: Final = b"O"  # a question: an order, with a number
 ANSWER: Final = b"A"  # to the question of its number
+TURNED_AWAY: Final = b"turned away"  # answers a command that comes while too many ask: nothing was done
 FAILED: Final = b""  # answers an order at which the service failed: nobody knows whether it holds
 
 

@@ -1,5 +1,6 @@
 """An order from whoever gives it to whoever carries it out: asked, checked by the one function, done, and answered."""
 
+import contextlib
 import logging
 import socket
 import time
@@ -11,7 +12,7 @@ from typing import Final, NamedTuple, Protocol
 import msgspec
 from msgspec.structs import replace
 
-from app.control.frames import ANSWER, FAILED, LARGEST_QUESTION, ORDER, Frame, Incoming
+from app.control.frames import ANSWER, FAILED, LARGEST_QUESTION, ORDER, TURNED_AWAY, Frame, Incoming
 from app.keys.audit import Audit, AuditLine, AuditUnusable
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.overrides import (
@@ -138,6 +139,8 @@ def asked_of_service(path: Path, asked: OrderAsked) -> OrderDone | None:
             answer = _answered(end, Frame(ORDER, 1, asked.encoded(COMMAND_SECONDS)))
         except ConnectionError:
             answer = FAILED
+    if answer == TURNED_AWAY:
+        raise OverrideRefused("too many commands ask the service at once; nothing was done, say it again")
     if answer == FAILED:
         raise TimeoutError("the service hung up and did not say what became of the order; its log says why")
     return done_of(answer)
@@ -145,7 +148,8 @@ def asked_of_service(path: Path, asked: OrderAsked) -> OrderDone | None:
 
 def _answered(end: socket.socket, question: Frame) -> bytes:
     """The answer to the one question that is asked there; FAILED where none comes. Raises OSError."""
-    end.sendall(question.packed())
+    with contextlib.suppress(BrokenPipeError):  # who was turned away before it asked finds the answer there
+        end.sendall(question.packed())
     incoming = Incoming()
     while received := end.recv(65_536):
         for frame in incoming.feed(received):

@@ -17,6 +17,7 @@ from app.control.frames import (
     LARGEST_QUESTION,
     ORDER,
     TOPICS,
+    TURNED_AWAY,
     Frame,
     FrameTooLarge,
     Incoming,
@@ -109,8 +110,12 @@ class Switchboard:
         assert self._listener is not None
         with contextlib.suppress(OSError):
             end, _ = self._listener.accept()
-            if len(self._commands) >= MOST_COMMANDS or not is_trusted(end.fileno()):
+            if not is_trusted(end.fileno()):
                 end.close()
+                return
+            if len(self._commands) >= MOST_COMMANDS:
+                with end:
+                    end.send(Frame(ANSWER, 0, TURNED_AWAY).packed(), socket.MSG_DONTWAIT)
                 return
             self._commands.append(_Line(self._selector, end, (), self._heard, self._commands.remove))
 

@@ -211,7 +211,9 @@ def test_an_order_that_nobody_would_hear_is_refused_before_it_is_sent(exchange: 
     assert exchange.asked == []
 
 
-def test_a_command_that_is_hung_up_on_is_told_that_nobody_knows(exchange: Exchange, tmp_path: Path) -> None:
+def test_a_command_that_comes_while_too_many_ask_is_told_that_nothing_was_done(
+    exchange: Exchange, tmp_path: Path
+) -> None:
     path = tmp_path / "run" / "orders.sock"
     assert exchange.board.listen(path)
     with ExitStack() as silent:
@@ -219,23 +221,27 @@ def test_a_command_that_is_hung_up_on_is_told_that_nobody_knows(exchange: Exchan
             end = silent.enter_context(socket.socket(socket.AF_UNIX))
             end.connect(str(path))
 
-        async def ask() -> OrderDone | None:
-            supervising = asyncio.create_task(turning(exchange))
-            try:
-                return await asyncio.to_thread(asked_of_service, path, OrderAsked("banner", "pause", line()))
-            finally:
-                supervising.cancel()
-
-        with pytest.raises(TimeoutError, match="hung up"):
-            asyncio.run(ask())
+        with pytest.raises(OverrideRefused, match="nothing was done"):
+            asyncio.run(asked(exchange, path))
+    assert exchange.asked == []
 
 
 async def asked(exchange: Exchange, path: Path) -> OrderDone | None:
     """What a command hears that asks at `path`, while the supervisor's loop turns."""
     supervising = asyncio.create_task(turning(exchange))
-    done = await asyncio.to_thread(asked_of_service, path, OrderAsked("banner", "pause", line()))
-    supervising.cancel()
-    return done
+    try:
+        return await asyncio.to_thread(asked_of_service, path, OrderAsked("banner", "pause", line()))
+    finally:
+        supervising.cancel()
+
+
+def test_a_command_that_is_hung_up_on_is_told_that_nobody_knows(exchange: Exchange, tmp_path: Path) -> None:
+    path = tmp_path / "run" / "orders.sock"
+    exchange.answer = lambda asked: exchange.board.close() or [b"done"]  # type: ignore[method-assign]
+    exchange.board = Switchboard(exchange.selector, exchange.answer)
+    assert exchange.board.listen(path)
+    with pytest.raises(TimeoutError, match="hung up"):
+        asyncio.run(asked(exchange, path))
 
 
 def test_a_command_asks_the_service_that_listens_and_else_nobody(exchange: Exchange, tmp_path: Path) -> None:
