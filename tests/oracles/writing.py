@@ -41,12 +41,15 @@ async def write_all(connection: Connection, data: Path, options: WriterOptions |
 
 
 async def delivered(stream: Stream, records: Sequence[Record]) -> None:
-    """Appends as a client does that sends again what was refused, such as by a loop that a writer starts up on."""
-    for _ in range(10):
+    """Appends as a client does that waits and sends again what was refused, such as while a writer starts up."""
+
+    async def taken() -> bool:
         with contextlib.suppress(StoreUnavailable):
             await stream.append(records)
-            return
-    raise AssertionError("the store does not answer")
+            return True
+        return False
+
+    await reached(taken, "the store answers")
 
 
 async def settle(connection: Connection, timeout_seconds: float = 30) -> None:
