@@ -134,6 +134,7 @@ def sent(browser: Chrome, fields: dict[str, str], button: str) -> list[str]:
     ]
 
 
+@pytest.mark.drawn(3)
 @pytest.mark.parametrize(("path", "steps"), LED_TO)
 def test_no_page_that_a_form_leads_to_has_a_fault(
     browser: Chrome, shop: Service, path: str, steps: list[tuple[dict[str, str], str]]
@@ -160,6 +161,7 @@ def test_no_page_that_a_form_leads_to_has_a_fault(
     )
 
 
+@pytest.mark.drawn(1)
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_no_page_has_a_fault_of_its_policy_or_its_console_or_of_access(
     browser: Chrome, shop: Service, scheme: str

@@ -20,6 +20,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         yield service
 
 
+@pytest.mark.drawn(4)
 @pytest.mark.parametrize("costly", COSTLIEST, ids=[costly.name for costly in COSTLIEST])
 def test_the_costliest_request_is_paid_by_who_sends_it(shop: Service, costly: Costly) -> None:
     with repeating(shop, costly):

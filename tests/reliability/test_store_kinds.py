@@ -102,6 +102,7 @@ KINDS = {
 }
 
 
+@pytest.mark.drawn(1)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_store_that_is_not_whole_at_the_start_costs_no_assignment_and_heals(
     kind: str, start_service: StartService, tmp_path: Path

@@ -46,6 +46,7 @@ def plain(tmp_path_factory: pytest.TempPathFactory) -> dict[str, MetricReadout]:
     return _metrics(tmp_path_factory.mktemp("plain"), 1.0)
 
 
+@pytest.mark.drawn(4)
 @pytest.mark.parametrize("power", [power for power in range(-6, 7) if power])
 def test_another_unit_of_measurement_scales_the_quantile_and_moves_no_p(
     power: int, plain: dict[str, MetricReadout], tmp_path: Path
