@@ -29,7 +29,7 @@ AS_NOBODY = f"""
 if [ -n "$2" ]; then
   mount --bind "$1" "$3"
   mount -t tmpfs -o mode=0755 tmpfs "$2"
-  mkdir -p "$1"
+  (umask 022; mkdir -p "$1")
   mount --bind "$3" "$1"
 fi
 shift 3
