@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("resonate.trainer")
 
+ANALYSIS_NICENESS: Final = 10
 BEATING: Final = "saying that the loop turns"
 
 
@@ -154,6 +155,7 @@ def analyse(*arguments: str) -> int:
     """The analysis, until SIGTERM: readouts need memory that assignments must never wait for."""
     handed = Handed.read([*arguments])
     importlib.import_module("app.analysis.calls")  # the slow part, before the settings are read
+    os.nice(ANALYSIS_NICENESS)  # from here on: on a busy machine one that is nice from its start never gets so far
     finished = asyncio.run(_analyse(handed, handed.settings("analysis")))
     if not finished:  # a computation that does not look up any more holds nothing that must be kept
         os._exit(0)

@@ -20,7 +20,7 @@ FIRST_DELAY_SECONDS: Final = 0.1
 LONGEST_DELAY_SECONDS: Final = 5.0
 STEADY_SECONDS: Final = 1.0  # a child that was ready this long is a healthy one that died, not one that cannot start
 ALL_TOPICS: Final = ("state", "phases", "catalogue")
-ANALYSIS_NICENESS: Final = 10
+WEBHOOKS_NICENESS: Final = 10
 TRAINER_NICENESS: Final = 15
 # how soon the system ends one when memory is short; the store's is 100, the supervisor's its own
 TRAINER_OOM: Final = 900
@@ -170,11 +170,9 @@ class Children:
     ) -> None:
         """Workers listen at `listener`, and hear of the end by the pipe `ending`; `tells` is whether webhooks are."""
         worker = Role("worker", 0, listener.fileno(), ending, topics=("state", "catalogue"), oom_score=WORKER_OOM)
-        analysis = Role(
-            "analysis", ANALYSIS_NICENESS, analysis_listener.fileno(), topics=ALL_TOPICS, oom_score=ANALYSIS_OOM
-        )
+        analysis = Role("analysis", 0, analysis_listener.fileno(), topics=ALL_TOPICS, oom_score=ANALYSIS_OOM)
         trainer = Role("trainer", TRAINER_NICENESS, oom_score=TRAINER_OOM, ends=True)
-        webhooks = Role("webhooks", ANALYSIS_NICENESS, oom_score=WEBHOOKS_OOM)
+        webhooks = Role("webhooks", WEBHOOKS_NICENESS, oom_score=WEBHOOKS_OOM)
         self.workers = [ChildProcess(worker, desk) for desk in board.desks("worker")]
         self.writer = ChildProcess(Role("writer", oom_score=WRITER_OOM), board.desk("writer"))
         self.analysis = ChildProcess(analysis, board.desk("analysis"))

@@ -1,7 +1,9 @@
 """A real Chromium, driven by its own driver: tabs are hidden and focused as they are for a person."""
 
+import ctypes
 import shutil
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
@@ -24,6 +26,7 @@ QUIET = (
 )
 # A headless browser calls itself one and would be left out of readouts as a bot.
 PERSON = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36"
+PR_CAPBSET_DROP, CAP_SYS_NICE = 24, 23  # of Linux
 NO_CHROMIUM = "no Chromium: `make test-tools` installs it by apt as root"
 
 
@@ -43,11 +46,23 @@ def open_chromium(page_load_strategy: str = "normal", *more: str) -> Iterator[we
     options.page_load_strategy = page_load_strategy
     for argument in (*QUIET, f"--user-agent={PERSON}", *more):
         options.add_argument(argument)
-    browser = webdriver.Chrome(options=options, service=Driver(driver))
+    linux = {"popen_kw": {"preexec_fn": without_precedence(ctypes.CDLL(None))}} if sys.platform == "linux" else {}
+    browser = webdriver.Chrome(options=options, service=Driver(driver, **linux))
     try:
         yield browser
     finally:
         browser.quit()
+
+
+def without_precedence(library: ctypes.CDLL) -> Callable[[], None]:
+    """Said in a process before it becomes a browser: started by root that takes precedence over all others, and the
+    analysis of a service, which is niced, computes minutes for what takes it a second.
+    """
+
+    def before_exec() -> None:
+        library.prctl(PR_CAPBSET_DROP, CAP_SYS_NICE, 0, 0, 0)  # refused where nobody could take precedence anyway
+
+    return before_exec
 
 
 @contextmanager
