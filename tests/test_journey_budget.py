@@ -38,7 +38,7 @@ def journey(worker: OneWorker, path: str, body: dict[str, Any]) -> Journey:
             return connection.recv(65_536)
 
         answers, ways = [ask(turn) for turn in range(WARM)], list[Journey]()
-        for turn in range(WARM, WARM + 5):
+        for turn in range(WARM, WARM + 30):
             with of_loop(worker.connections()[0].loop.call_soon_threadsafe) as travelled:
                 answers.append(ask(turn))
             ways.append(travelled)
