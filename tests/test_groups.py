@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from oracles.whole_run import TESTS
+from oracles.whole_run import DRAWN_FILES, TESTS
 
 GROUPED = """
 import os
@@ -69,6 +69,13 @@ import pytest
 def test_of_a_case(number):
     print(f"case {number}")
 """
+FAULTY = """
+import pytest
+
+@pytest.mark.xdist_group("faults")
+def test_of_a_file():
+    print("file {}")
+"""
 LINES = ("by_short", "by_process_of_short", "by_long", "by_process_of_long", "by_short_again")
 
 
@@ -100,6 +107,19 @@ def test_what_the_tests_of_a_file_share_is_made_once(tmp_path: Path) -> None:
     (tmp_path / "test_sharing.py").write_text(SHARING)
     processes, made = together(tmp_path)
     assert (len(processes), len(set(processes)), len(made)) == (6, 1, 1)
+
+
+def test_of_long_files_a_run_of_everything_draws_some_and_who_names_them_gets_them(tmp_path: Path) -> None:
+    (tmp_path / "conftest.py").write_text(LAID_OUT)
+    (tmp_path / "pytest.ini").write_text("[pytest]\nmarkers = slow\n")
+    for number in range(30):
+        (tmp_path / f"test_{number}.py").write_text(FAULTY.format(number))
+    once, again, named = (
+        set(re.findall(r"^file (\d+)$", run(asked, "-n", "2", "--dist", "loadgroup"), re.MULTILINE))
+        for asked in (tmp_path, tmp_path, tmp_path / "test_7.py")
+    )
+    assert (len(once), len(again), named) == (DRAWN_FILES["faults"], DRAWN_FILES["faults"], {"7"})
+    assert once != again
 
 
 def test_of_a_long_proof_a_run_draws_so_many_cases_and_the_whole_proof_has_them_all(tmp_path: Path) -> None:

@@ -20,6 +20,8 @@ from servers.service import Service, running
 TESTS = Path(__file__).parents[1]
 LONGEST_FIRST = ("slow", "browser")  # marks; a long test that is begun last leaves the other processes without work
 OF_THE_WHOLE = ("browser", "clients", "reliability")  # folders; the lines that they pass have tests of their own
+DRAWN_FILES = {"faults": 7, "browser": 10, "packages": 1}  # of the files of a pool a run of everything draws so many
+POOLS = {"faults": "faults", "image": "packages", "wheel": "packages"}  # by the group of a test
 MEASURED_SERVICES = ("app/analysis", "app/cli", "app/processes", "app/setup")  # what runs in no process of the tests
 SUBPROCESSES = "COVERAGE_PROCESS_CONFIG"  # by which coverage measures those that a test starts
 
@@ -31,6 +33,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
     for item in items:
+        if pool(item):
+            item.add_marker(pytest.mark.slow)
         if shares_with_its_file(item) and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(place(item)))
     items.sort(key=lambda item: not any(item.get_closest_marker(mark) for mark in LONGEST_FIRST))
@@ -47,19 +51,31 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 
 def undrawn(config: pytest.Config, items: list[pytest.Item]) -> Iterator[pytest.Item]:
-    """The cases of long proofs whose turn it is not: of those marked `drawn(n)` all but n, which each run draws anew.
+    """What of the long proofs it is not the turn of: of the cases marked `drawn(n)` all but n, and of the files of each
+    pool all but as many as DRAWN_FILES says where everything is run. Each run draws anew, all processes of it alike.
 
-    The whole proof leaves out none, nor does whoever plants a fault or names a test. All processes of a run draw alike.
+    The whole proof leaves out none, nor does whoever plants a fault or names a test; who names files gets all of them.
     """
     if config.getoption("hypothesis_profile", None) in (WHOLE, PLANTED) or any("::" in each for each in config.args):
         return
+    run = getattr(config, "workerinput", {}).get("testrunuid") or os.urandom(8).hex()
     cases: dict[tuple[str, int], list[pytest.Item]] = defaultdict(list)
     for item in items:
         if mark := item.get_closest_marker("drawn"):
             cases[item.nodeid.partition("[")[0], mark.args[0]].append(item)
-    run = getattr(config, "workerinput", {}).get("testrunuid") or os.urandom(8).hex()
     for (name, wanted), found in cases.items():
         yield from random.Random(f"{run} {name}").sample(found, max(0, len(found) - wanted))
+    everything = {config.rootpath, config.rootpath / TESTS.name}
+    for name, wanted in DRAWN_FILES.items() if {Path(each).resolve() for each in config.args} <= everything else ():
+        files = sorted({place(item) for item in items if pool(item) == name})
+        others = random.Random(f"{run} {name}").sample(files, max(0, len(files) - wanted))
+        yield from (item for item in items if pool(item) == name and place(item) in others)
+
+
+def pool(item: pytest.Item) -> str | None:
+    """The pool of long files that a test is of, if any."""
+    group = item.get_closest_marker("xdist_group")
+    return "browser" if place(item).startswith("browser/") else POOLS.get(group.args[0]) if group else None
 
 
 def place(item: pytest.Item) -> str:
