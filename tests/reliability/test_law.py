@@ -136,7 +136,7 @@ def _exported(log: EventLog, adversary: Authority) -> Iterator[Told]:
             yield "export", (row["message_id"], row["authority"])
 
 
-@settings(max_examples=examples(20), suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(8), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @pytest.mark.parametrize("adversary", [Authority.PAGE, Authority.PROVEN], ids=lambda adversary: adversary.word)
 @given(data=st.data(), unit=st.sampled_from(["visitor", "user"]), identity=st.sampled_from(["first_touch", "strict"]))
 def test_no_row_of_who_is_believed_less_changes_what_rests_on_more(

@@ -127,7 +127,7 @@ def interleaved(draw: Any, log: Logs) -> list[Record]:
     return ours
 
 
-@settings(max_examples=examples(20))
+@settings(max_examples=examples(8))
 @pytest.mark.parametrize("adversary", [Authority.PAGE, Authority.PROVEN], ids=lambda adversary: adversary.word)
 @given(data=st.data())
 def test_what_is_believed_more_is_stored_and_answered_as_without_the_adversary(

@@ -89,6 +89,7 @@ def test_the_first_lines_say_what_came_of_it_and_where_a_chart_of_earlier_days_i
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("demo")
 def test_the_readout_fills_beside_the_truth_and_for_you_is_found_ahead(tmp_path: Path) -> None:
     def ahead() -> bool:
         interval = results(tmp_path, PRODUCTS)["metrics"][0]["comparisons"][0]["ci"]
@@ -104,6 +105,7 @@ def test_the_readout_fills_beside_the_truth_and_for_you_is_found_ahead(tmp_path:
 
 
 @pytest.mark.slow
+@pytest.mark.xdist_group("demo")
 def test_a_run_over_the_data_of_an_earlier_one_counts_that_too_and_goes_on_with_whoever_comes_next(
     tmp_path: Path,
 ) -> None:
