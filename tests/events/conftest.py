@@ -1,15 +1,19 @@
 """A running store for each test of the log, and the same store in its four shapes for the contract tests."""
 
+import contextlib
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from servers.patience import reached
 from servers.stores import StoreCluster, StoreServer, TlsDoor, start_cluster
 
 from events.ingest.stream import Stream
 from events.records import Record
+from events.store.availability import StoreUnavailable
 from events.store.connection import Connection, connect
 from events.store.embedded import EmbeddedStore
 
@@ -98,8 +102,16 @@ async def any_connection(request: pytest.FixtureRequest) -> AsyncIterator[Connec
     await opened.client.flushall()
     await opened.close()
     opened = await connect(address.url, address.socket_path)
+    await reached(partial(is_prepared, opened), "a store that was just emptied answers, on a busy machine too")
     yield opened
     await opened.close()
+
+
+async def is_prepared(connection: Connection) -> bool:
+    with contextlib.suppress(StoreUnavailable):
+        await connection.prepare()
+        return True
+    return False
 
 
 @pytest.fixture
