@@ -50,6 +50,12 @@ class BodyReader:
             return await self._receive()
         return {"type": "http.request", "body": await self.whole(), "more_body": False}
 
+    async def hang_up(self) -> None:
+        """Returns when the caller has gone away, which is asked once its body is whole or where it has none."""
+        await self._rest()
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def piece(self) -> Message:
         """The next message of ASGI's `receive`. Raises Problem 408 or 413, Disconnected."""
         if self._complete:

@@ -82,7 +82,8 @@ class Exchange:
     `authority`, that of what is said here; a proof of the user that the request names sets `standing`, and raises it.
 
     `notes` are headers that the answer gets whatever it is. `network` is the caller's, empty where it cannot be told;
-    on its `tab` goes what the numbers below it say, which are those of what was not charged yet.
+    on its `tab` goes what the numbers below it say, which are those of what was not charged yet. `hang_up` is over when
+    the caller has gone away, where that is worth knowing.
     """
 
     scope: Scope = field(repr=False)  # with what follows it may name somebody: no line of the log shows it
@@ -99,6 +100,7 @@ class Exchange:
     refusal: str = ""  # the code that is told to who is refused
     network: str = ""
     tab: Tab | None = None
+    hang_up: Callable[[], Coroutine[Any, Any, None]] | None = None
     requests: int = 1
     cpu_seconds: float = 0.0
     body_bytes: int = 0

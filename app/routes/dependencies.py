@@ -9,12 +9,14 @@ from app.analysis.client import AnalysisAnswer, AnalysisError
 from app.analysis.queries import Query as AnalysisQuery
 from app.http.access import Grant, needs_secret
 from app.http.admission import admit, admit_stranger, open_tab, presented
+from app.http.body import Disconnected
 from app.http.cold import EXCHANGE
 from app.http.errors import Problem
 from app.http.exchange import Exchange, matches
 from app.http.parameters import DEBUG, DEBUG_MEANS, declared, refuse_unknown
 from app.keys.scopes import scope_needed
 from app.worker.resources import Resources
+from kit.tasks import unless
 
 
 def exchange_of(request: Request) -> Exchange:
@@ -72,8 +74,15 @@ Asked = Annotated[Exchange, Depends(exchange_of)]
 
 
 async def analysed(exchange: Exchange, resources: Resources, query: AnalysisQuery) -> AnalysisAnswer:
-    """What the analysis answers to a key. Raises Problem with what it refused."""
-    return await analysed_for(exchange.grant.name if exchange.grant else "", resources, query)
+    """What the analysis answers to a key. Raises Problem with what it refused.
+
+    Who hangs up is computed nothing, and keeps nobody waiting who asks with the same key: then it raises Disconnected.
+    """
+    asking = analysed_for(exchange.grant.name if exchange.grant else "", resources, query)
+    answer = await (asking if exchange.hang_up is None else unless(exchange.hang_up(), asking))
+    if answer is None:
+        raise Disconnected
+    return answer
 
 
 async def analysed_for(asker: str, resources: Resources, query: AnalysisQuery) -> AnalysisAnswer:

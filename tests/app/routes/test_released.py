@@ -174,7 +174,7 @@ MIXED = {
 }
 
 
-@settings(max_examples=examples(4), phases=[Phase.explicit, Phase.generate])  # each takes a second: none is shrunk
+@settings(max_examples=examples(2), phases=[Phase.explicit, Phase.generate])  # each takes a second: none is shrunk
 @example(MIXED, 0)
 @given(folders(), st.integers(-72, 72))
 def test_no_public_answer_tells_of_what_is_not_released(world: World, drawn: dict[str, Any], hours: int) -> None:
