@@ -18,6 +18,7 @@ from app.runtime.data_directory import DataDirectory
 from app.serving.sockets import listen_unix
 
 GIVES_UP = 4 * AT_ONCE  # so often somebody does, before the first question could be answered
+HOUR = 3_600.0
 LONG = (
     "/v1/experiments/free-shipping-banner/results",
     "/v1/experiments/free-shipping-banner/report",
@@ -76,7 +77,7 @@ def metrics_are_there(worker: OneWorker) -> None:
 
 @pytest.mark.parametrize("path", LONG)
 def test_what_nobody_waits_for_any_more_is_not_computed_and_keeps_nobody_waiting(tmp_path: Path, path: str) -> None:
-    with OneWorker(tmp_path) as worker, Endless(worker).serving() as endless:
+    with OneWorker(tmp_path, analysis_timeout_seconds=HOUR) as worker, Endless(worker).serving() as endless:
         for _ in range(GIVES_UP):
             gives_up(worker, "GET", path)
         until(lambda: endless.under_way == 0, "nothing is computed for who hung up")
@@ -85,7 +86,7 @@ def test_what_nobody_waits_for_any_more_is_not_computed_and_keeps_nobody_waiting
 
 
 def test_what_changes_something_is_done_though_its_caller_hung_up(tmp_path: Path) -> None:
-    with OneWorker(tmp_path) as worker, Endless(worker).serving() as endless:
+    with OneWorker(tmp_path, analysis_timeout_seconds=HOUR) as worker, Endless(worker).serving() as endless:
         gives_up(worker, "DELETE", "/v1/visitors/v-1")
         until(lambda: endless.begun == 1, "the erasure is under way")
         metrics_are_there(worker)
