@@ -4,7 +4,25 @@ from collections.abc import Mapping
 
 from planted.fault import Edit, Mutation
 
+HANG_UP = "tests/app/analysis/test_hang_up.py"
+
 LIMITS: Mapping[str, Mutation] = {
+    "computed_for_nobody": Mutation(
+        "what a caller asked who hung up is computed, and those who ask with the same key wait for it",
+        (f"{HANG_UP}::test_what_nobody_waits_for_any_more_is_not_computed_and_keeps_nobody_waiting[/v1/cx]",),
+        (
+            Edit(
+                "app/routes/dependencies.py",
+                "(asking if exchange.hang_up is None else unless(exchange.hang_up(), asking))",
+                "asking",
+            ),
+        ),
+    ),
+    "erased_while_waited_for": Mutation(
+        "an erasure ends half done when its caller hangs up",
+        (f"{HANG_UP}::test_what_changes_something_is_done_though_its_caller_hung_up",),
+        (Edit("app/http/cold.py", 'reader.hang_up if scope["method"] == "GET" else None', "reader.hang_up"),),
+    ),
     "no_one_pays": Mutation(
         "what a request cost is put on nobody's tab",
         ("tests/app/limits/test_budgets.py",),

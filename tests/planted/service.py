@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 from planted.fault import Edit, Mutation
 
-HANG_UP = "tests/app/analysis/test_hang_up.py"
 KILLS = "tests/reliability/test_kills.py"
 OUTAGE = "tests/reliability/test_store_outage.py"
 LIFECYCLE = "tests/app/processes/test_lifecycle.py"
@@ -15,22 +14,6 @@ FIND_REPEATS = "repeats = self._duplicates.repeats(parts, self._visible)"
 WRITE = "write_part(Place(self._log, day, name, entries[-1].stream_number), [table], self._options.reach)"
 
 SERVICE: Mapping[str, Mutation] = {
-    "computed_for_nobody": Mutation(
-        "what a caller asked who hung up is computed, and those who ask with the same key wait for it",
-        (f"{HANG_UP}::test_what_nobody_waits_for_any_more_is_not_computed_and_keeps_nobody_waiting[/v1/cx]",),
-        (
-            Edit(
-                "app/routes/dependencies.py",
-                "(asking if exchange.hang_up is None else unless(exchange.hang_up(), asking))",
-                "asking",
-            ),
-        ),
-    ),
-    "erased_while_waited_for": Mutation(
-        "an erasure ends half done when its caller hangs up",
-        (f"{HANG_UP}::test_what_changes_something_is_done_though_its_caller_hung_up",),
-        (Edit("app/http/cold.py", 'reader.hang_up if scope["method"] == "GET" else None', "reader.hang_up"),),
-    ),
     "acknowledge_early": Mutation(
         "an event is acknowledged before the store has it",
         (f"{OUTAGE}::test_a_crowd_behind_a_store_that_stands_still_is_refused_and_leaves_no_memory_behind",),

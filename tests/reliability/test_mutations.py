@@ -13,7 +13,7 @@ def test_a_planted_fault_still_has_its_place_and_its_test(name: str) -> None:
     assert misplaced(mutation) == []
     for test in mutation.tests:
         file, _, function = test.partition("::")
-        assert f"def {function}" in (REPOSITORY / file).read_text()
+        assert f"def {function.partition('[')[0]}" in (REPOSITORY / file).read_text()
 
 
 def test_every_planted_fault_is_documented_with_its_outcome() -> None:
