@@ -7,6 +7,7 @@ from typing import Any
 
 import httpx
 from servers.chromium import another_page
+from servers.patience import until
 
 from app.keys.audit import Actor, Audit
 from app.keys.scopes import Role
@@ -15,6 +16,7 @@ from app.people.links import sign_in_address
 from app.people.member import PeopleRefused
 
 TOKEN = re.compile(r'name="form_token" value="([^"]+)"')
+LATE = re.compile(r"being (?:computed|counted)[^<]*[:.] <a ")  # and the link behind it leads to the page itself
 TESTS = By(Actor("cli", "tests"))
 
 
@@ -47,7 +49,16 @@ class Visitor:
         self.client.close()
 
     def get(self, path: str, **options: Any) -> httpx.Response:
-        """A page."""
+        """A page, which is looked at again as long as something of it is still being computed."""
+
+        def whole() -> httpx.Response | None:
+            page = self.at_once(path, **options)
+            return None if LATE.search(page.text) else page
+
+        return until(whole, f"{path} has all its numbers")
+
+    def at_once(self, path: str, **options: Any) -> httpx.Response:
+        """A page as it is after two seconds at the latest, whatever it lacks."""
         return self.client.get(path, **options)
 
     def form_token(self, page: str = "/dashboard/settings") -> str:

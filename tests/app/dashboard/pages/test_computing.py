@@ -79,7 +79,7 @@ def slow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Gate
 
 def test_what_is_still_computed_is_said_with_all_that_is_known_and_one_may_do(slow: tuple[Gate, Visitor]) -> None:
     gate, publisher = slow
-    page = publisher.get(f"{BANNER}?metric=purchase_rate")
+    page = publisher.at_once(f"{BANNER}?metric=purchase_rate")
     assert page.status_code == 200
     assert "Still computing" in page.text
     assert "takes longer than two seconds" in page.text
@@ -90,10 +90,10 @@ def test_what_is_still_computed_is_said_with_all_that_is_known_and_one_may_do(sl
     assert "Phases and history" in page.text
     assert '<svg role="img"' not in page.text
     for _ in range(3):
-        assert "Still computing" in publisher.get(html.unescape(reload[1])).text
+        assert "Still computing" in publisher.at_once(html.unescape(reload[1])).text
     assert gate.asked == 1
     gate.open.set()
-    until(lambda: "Still computing" not in publisher.get(html.unescape(reload[1])).text, "the result is shown")
+    until(lambda: "Still computing" not in publisher.at_once(html.unescape(reload[1])).text, "the result is shown")
     assert "nobody has been exposed yet" in publisher.get(BANNER).text
 
 
@@ -121,7 +121,7 @@ def viewer(shop: Service) -> Iterator[Visitor]:
 def test_a_look_of_the_past_is_shown_as_of_then(shop: Service, viewer: Visitor) -> None:
     with shop.client() as client:
         at = client.get("/v1/experiments/banner/results").raise_for_status().json()["as_of"]
-    until(lambda: "Still computing" not in viewer.get(BANNER, params={"at": at}).text, "the look was computed")
+    until(lambda: "Still computing" not in viewer.at_once(BANNER, params={"at": at}).text, "the look was computed")
     page = viewer.get(BANNER, params={"at": at}).text
     told = client_answer(shop, at)
     assert told["sentence"] in html.unescape(page).replace("\u00a0", " ")
