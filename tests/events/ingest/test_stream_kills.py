@@ -110,5 +110,6 @@ def test_nothing_acknowledged_is_lost_doubled_or_invented(store: EmbeddedStore, 
 
 
 @pytest.mark.slow
+@pytest.mark.drawn(0)
 def test_the_same_over_fifty_kills(store: EmbeddedStore, producers: Producers) -> None:
     assert run_kills(store, producers, kills=50, seed=2) > 50_000
