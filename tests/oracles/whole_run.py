@@ -20,7 +20,7 @@ from servers.service import Service, running
 TESTS = Path(__file__).parents[1]
 LONGEST_FIRST = ("slow", "browser")  # marks; a long test that is begun last leaves the other processes without work
 OF_THE_WHOLE = ("browser", "clients", "reliability")  # folders; the lines that they pass have tests of their own
-DRAWN_FILES = {"faults": 7, "browser": 6, "packages": 1}  # of the files of a pool a run of everything draws so many
+DRAWN_FILES = {"faults": 5, "browser": 4, "packages": 1}  # of the files of a pool a run of everything draws so many
 POOLS = {"faults": "faults", "image": "packages", "wheel": "packages", "demo": "packages"}  # by the group of a test
 MEASURED_SERVICES = ("app/analysis", "app/cli", "app/processes", "app/setup")  # what runs in no process of the tests
 SUBPROCESSES = "COVERAGE_PROCESS_CONFIG"  # by which coverage measures those that a test starts

@@ -70,6 +70,8 @@ def results(folder: Path, key: str) -> dict[str, Any]:
     return until(answered, f"the readout of {key} is there") or {}
 
 
+@pytest.mark.slow
+@pytest.mark.xdist_group("demo")
 def test_the_first_lines_say_what_came_of_it_and_where_a_chart_of_earlier_days_is(tmp_path: Path) -> None:
     with demo(tmp_path) as said:
         first, *others = [said.readline() for _ in range(5)]

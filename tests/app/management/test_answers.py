@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from servers.service import Service
 from worlds.answered_shop import answered_shop
 
 RESULTS = "/v1/experiments/banner/results"
@@ -12,9 +13,16 @@ JSON = ("application/json", "application/problem+json")
 
 
 @pytest.fixture(scope="module")
-def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[dict[str, Any], list[tuple[str, int, Any]]]]:
-    with answered_shop(tmp_path_factory.mktemp("answered")) as (service, given), service.client() as client:
-        yield client.get("/openapi.json").json(), given
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, list[tuple[str, int, Any]]]]:
+    with answered_shop(tmp_path_factory.mktemp("answered")) as (service, given):
+        yield service, given
+
+
+@pytest.fixture(scope="module")
+def asked(shop: tuple[Service, list[tuple[str, int, Any]]]) -> tuple[dict[str, Any], list[tuple[str, int, Any]]]:
+    service, given = shop
+    with service.client() as client:
+        return client.get("/openapi.json").json(), given
 
 
 def schema_of(document: Mapping[str, Any], name: str, status: int) -> dict[str, Any]:
@@ -37,9 +45,9 @@ def test_every_answer_holds_what_its_schema_promises_and_no_more(asked: Any) -> 
 
 
 def test_a_readout_in_brief_is_a_form_of_its_own_with_its_own_closed_schema(
-    tmp_path_factory: pytest.TempPathFactory,
+    shop: tuple[Service, list[tuple[str, int, Any]]],
 ) -> None:
-    with answered_shop(tmp_path_factory.mktemp("brief")) as (service, _), service.client() as client:
+    with shop[0].client() as client:
         document = client.get("/openapi.json").json()
         whole, told = (client.get(RESULTS, params={"detail": each}) for each in ("full", "brief"))
         refused = client.get(RESULTS, params={"detail": "brief", "format": "csv"})

@@ -19,7 +19,7 @@ def test_an_adjusted_lift_far_from_zero_is_covered(row: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.drawn(3)
+@pytest.mark.drawn(1)
 @pytest.mark.parametrize("row", ROWS)
 def test_an_adjusted_lift_is_covered_to_half_a_point(row: str) -> None:
     assert 0.945 <= ROWS[row](40_000, np.random.default_rng(2)) <= 0.955

@@ -9,7 +9,7 @@ from experiments.validation.simulation import FIGURES, RUNS, SEED, error_rates
 
 
 @pytest.mark.slow
-@pytest.mark.drawn(20)
+@pytest.mark.drawn(8)
 @pytest.mark.parametrize("figure", [figure.name for figure in FIGURES if "milliseconds" not in figure.name])
 def test_the_promised_figure_is_met(figure: str) -> None:
     row = next(row for row in error_rates([figure]) if row.figure == figure)
