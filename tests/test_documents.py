@@ -1,6 +1,7 @@
 """What the documents name is there: every file, every module, every stop of a journey."""
 
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,18 @@ def test_every_picture_that_a_document_shows_is_there_and_small_and_no_other_is(
 
 def test_the_pictures_are_those_that_are_made() -> None:
     assert {f"{name}.png" for name in PICTURES} == {file.name for file in (REPOSITORY / "docs/images").glob("*")}
+
+
+def test_what_is_kept_and_no_text_is_a_picture_or_the_sample_of_a_format() -> None:
+    """So that what some tool left in the folder is in no commit."""
+    if not (REPOSITORY / ".git").exists():
+        pytest.skip("no repository: nobody says what is kept")
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    ).stdout
+    kept = [REPOSITORY / name for name in listed.split("\0") if name]
+    binary = {path.relative_to(REPOSITORY).as_posix() for path in kept if path.is_file() and b"\0" in path.read_bytes()}
+    assert {name for name in binary if not name.startswith(("docs/images/", "tests/worlds/formats/"))} == set()
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)

@@ -74,8 +74,10 @@ def undrawn(config: pytest.Config, items: list[pytest.Item]) -> Iterator[pytest.
 
 def pool(item: pytest.Item) -> str | None:
     """The pool of long files that a test is of, if any."""
+    if place(item).startswith("browser/"):
+        return "browser"
     group = item.get_closest_marker("xdist_group")
-    return "browser" if place(item).startswith("browser/") else POOLS.get(group.args[0]) if group else None
+    return POOLS.get(group.args[0]) if group else None
 
 
 def place(item: pytest.Item) -> str:
