@@ -66,8 +66,8 @@ class Cold:
                 check_length(exchange.headers, limit)
                 reader = BodyReader(receive, self._deadlines, limit)
                 receiving = reader.piece if path in UPLOADS else reader.receive
-                if scope["method"] == "GET":  # what changes something is done, whoever waits for it
-                    exchange.hang_up = reader.hang_up
+                # what changes something is done, whoever waits for it
+                exchange.hang_up = reader.hang_up if scope["method"] == "GET" else None
                 try:
                     await metered(self._answered(scope, receiving, reply.send), self._access.clock, exchange)
                 finally:

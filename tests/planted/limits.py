@@ -21,7 +21,7 @@ LIMITS: Mapping[str, Mutation] = {
     "erased_while_waited_for": Mutation(
         "an erasure ends half done when its caller hangs up",
         (f"{HANG_UP}::test_what_changes_something_is_done_though_its_caller_hung_up",),
-        (Edit("app/http/cold.py", 'if scope["method"] == "GET":', "if True:"),),
+        (Edit("app/http/cold.py", 'reader.hang_up if scope["method"] == "GET" else None', "reader.hang_up"),),
     ),
     "no_one_pays": Mutation(
         "what a request cost is put on nobody's tab",
