@@ -119,7 +119,7 @@ async def drained(connection: Connection) -> None:
     await connection.call("resonate_mark", events_key(0), newest, "stream_id", "7")
 
 
-LINES, BATCH = 50, 40
+LINES, BATCH = 50, 4  # a batch waits in a buffer of its connection as well, which is far less than 1 % of the store
 
 
 def orders(record: MakeRecord, since: int) -> list[Record]:
