@@ -1,8 +1,9 @@
 """`resonate serve` with something thrown once into each of its long-lived tasks, in each of its processes.
 
 The same module is the whole service (`python -m servers.throwing serve`) and each process that it starts. Each throw is
-a line of the file in THROWN: the process, the module that made the task, the task's name. What runs side by side in the
-writer ends it: there one work is thrown into in each process, until each was.
+a line of the file in THROWN: the process, the module that made the task, the task's name; the round after it is a line
+that ends with AGAIN. What runs side by side in the writer ends it: there one work is thrown into in each process, until
+each was.
 """
 
 import asyncio
@@ -16,14 +17,15 @@ from typing import Any, Final
 from kit import tasks
 
 THROWN: Final = "TASKS_THROWN_INTO"
+AGAIN: Final = "again"
 SOON_SECONDS: Final = 0.2
 _turns = itertools.count()
 
 
-def note(process: str, module: str, name: str) -> None:
+def note(*words: str) -> None:
     """One line for all processes, whole."""
     descriptor = os.open(os.environ[THROWN], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-    os.write(descriptor, f"{process}\t{module}\t{name}\n".encode())
+    os.write(descriptor, ("\t".join(words) + "\n").encode())
     os.close(descriptor)
 
 
@@ -37,6 +39,22 @@ async def throw() -> None:
     raise KeyError("thrown") if turn else RuntimeError("thrown")
 
 
+def thrown_into_once(work: Callable[[], Awaitable[bool | None]], *words: str) -> Callable[[], Awaitable[bool | None]]:
+    """The same rounds after one that fails."""
+    turns = itertools.count()
+
+    async def turn() -> bool | None:
+        number = next(turns)
+        if number == 0:
+            note(*words)
+            await throw()
+        if number == 1:
+            note(*words, AGAIN)
+        return await work()
+
+    return turn
+
+
 def throw_into_all(process: str) -> None:
     """From now on each task of this process is thrown into once."""
     repeat, together = tasks.Tasks.repeat, tasks.together
@@ -44,17 +62,8 @@ def throw_into_all(process: str) -> None:
     def repeated(
         self: tasks.Tasks, work: Callable[[], Awaitable[bool | None]], name: str, every: float, *rest: float
     ) -> None:
-        module, thrown = sys._getframe(1).f_globals["__name__"], False
-
-        async def turn() -> bool | None:
-            nonlocal thrown
-            if not thrown:
-                thrown = True
-                note(process, module, name)
-                await throw()
-            return await work()
-
-        repeat(self, turn, name, min(every, SOON_SECONDS), *rest)
+        work = thrown_into_once(work, process, sys._getframe(1).f_globals["__name__"], name)
+        repeat(self, work, name, min(every, SOON_SECONDS), *rest)
 
     async def side_by_side(*works: Coroutine[Any, Any, None]) -> None:
         before = Path(os.environ[THROWN]).read_text()

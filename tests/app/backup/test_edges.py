@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from oracles.writing import record
+from servers.patience import HUNG_SECONDS
 from worlds.event_log import received, write_log
 
 from app.backup.making import BackupRefused, make_backup
@@ -138,7 +139,7 @@ def test_a_restore_that_was_killed_while_it_put_things_into_place_is_no_data_dir
         refused = subprocess.run(
             [sys.executable, "-m", "app.cli.main", *command],
             env={**os.environ, "RESONATE_DATA": str(restored), "RESONATE_DEFINITIONS": str(tmp_path)},
-            capture_output=True, text=True, check=False,
+            capture_output=True, text=True, check=False, timeout=HUNG_SECONDS,
         )  # fmt: skip
         assert refused.returncode == 1
         assert "empty it and restore again" in refused.stderr
