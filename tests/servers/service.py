@@ -21,6 +21,7 @@ from servers.patience import HUNG_SECONDS, until
 PUBLISHABLE_KEY = "pk_test_0123456789"
 SECRET_KEY = "sk_test_0123456789"
 ENTRY = "app.cli.main"
+REPOSITORY = Path(__file__).parents[2]
 # For clients of plain HTTP: one that reads the machine's certificates costs 50 ms of CPU each time it is made.
 NO_CERTIFICATES = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
@@ -94,6 +95,7 @@ class Service:
             "RESONATE_HUNG_SECONDS": "0",  # a test that is about it says how long; on a busy machine all seem to hang
             **dict.fromkeys(LIMITS, "1000000"),  # all of a test's callers share one network, on whatever machine
             **self.variables,
+            "PYTHONPATH": os.pathsep.join(filter(None, [self.variables.get("PYTHONPATH"), str(REPOSITORY)])),
         }
 
     def wait_ready(self) -> None:
