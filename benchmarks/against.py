@@ -1,19 +1,20 @@
-"""CPU time of the hot paths against another checkout of this repository, in one interleaved run.
+"""CPU time of the hot paths against other checkouts of this repository, in one interleaved run.
 
-    python -m benchmarks.against OTHER_CHECKOUT [ROUNDS [SECONDS]]
+    python -m benchmarks.against CHECKOUT... [--rounds 20] [--seconds 1]
 
 Each checkout runs its own worker in its own `.venv`, as the service runs it, over a store of its own; a round asks
-both, in turns, by wrk. The table has the medians of CPU µs per request, and of the rounds' ratios (there to here: how
-many requests a CPU second do here, where it does one there) with their quartiles. A line with `token` proves its user
-here, and names it there.
+all in an order of chance, by wrk. The table has the medians of CPU µs per request, and of the rounds' ratios (there to
+here: how many requests a CPU second do here, where it does one there) with their quartiles. Another checkout of the
+same commit says how much of a ratio is chance. A line with `token` proves its user here, and names it there.
 """
 
+import argparse
 import os
+import random
 import statistics
 import subprocess
-import sys
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -106,32 +107,34 @@ def worker(checkout: Path, root: Path) -> Generator[tuple[int, psutil.Process]]:
         store.communicate()  # the end of what it reads is its own
 
 
-def run(here: Path, there: Path, rounds: int, seconds: float) -> None:
-    """Asks both in turns, and prints the table."""
-    print(f"{'case':46} {'here µs':>8} {'there µs':>9} {'ratio':>6}  quartiles", flush=True)
+def run(checkouts: Sequence[Path], rounds: int, seconds: float) -> None:
+    """Asks all, the first is here, and prints the table."""
+    print(f"{'case':46} {'checkout':>20} {'µs':>8} {'ratio':>6}  quartiles", flush=True)
     with tempfile.TemporaryDirectory() as folder, ExitStack() as running:
-        sides = [running.enter_context(worker(each, Path(folder) / str(n))) for n, each in enumerate((here, there))]
+        sides = [running.enter_context(worker(each, Path(folder) / str(n))) for n, each in enumerate(checkouts)]
         for case in HOT:
             token = f'wrk.headers["X-Resonate-User"] = "{TOKEN}"\n' if case.name.endswith("token") else ""
-            cases = (replace(case, script=case.script.replace("local made", f"{token}local made")), case)
-            found: list[list[float]] = []
-            for number in range(rounds):
-                order = (0, 1) if number % 2 else (1, 0)
-                cpu = {side: measure(cases[side], *sides[side], seconds).cpu for side in order}
-                found.append([cpu[0], cpu[1]])
-            ratios = statistics.quantiles([other / own for own, other in found], n=4)
-            own, other = (statistics.median(side) for side in zip(*found, strict=True))
-            spread = f"{ratios[0]:.3f} to {ratios[2]:.3f}"
-            print(f"{case.name:46} {own:8.1f} {other:9.1f} {ratios[1]:6.3f}  {spread}", flush=True)
+            here = replace(case, script=case.script.replace("local made", f"{token}local made"))
+            cases = [here, *[case] * (len(sides) - 1)]
+            found: list[list[float]] = [[] for _ in sides]
+            for _ in range(rounds):
+                for side in random.sample(range(len(sides)), len(sides)):
+                    found[side].append(measure(cases[side], *sides[side], seconds).cpu)
+            for name, there in zip(["here", *map(str, checkouts[1:])], found, strict=True):
+                ratios = statistics.quantiles([other / own for own, other in zip(found[0], there, strict=True)], n=4)
+                spread = f"{ratios[1]:6.3f}  {ratios[0]:.3f} to {ratios[2]:.3f}"
+                print(f"{case.name:46} {name:>20} {statistics.median(there):8.1f} {spread}", flush=True)
 
 
 def main() -> None:
     """The whole run."""
-    if len(sys.argv) < 2:
-        raise SystemExit(__doc__)
-    rounds = int(sys.argv[2]) if len(sys.argv) > 2 else 20
-    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 1.0
-    run(Path(__file__).resolve().parents[1], Path(sys.argv[1]).resolve(), rounds, seconds)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("checkouts", metavar="CHECKOUT", nargs="+", type=Path)
+    parser.add_argument("--rounds", type=int, default=20)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    asked = parser.parse_args()
+    checkouts = [Path(__file__).resolve().parents[1], *(each.resolve() for each in asked.checkouts)]
+    run(checkouts, asked.rounds, asked.seconds)
 
 
 if __name__ == "__main__":

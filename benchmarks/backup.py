@@ -3,8 +3,8 @@
 `python -m benchmarks.backup [BACKUPS [GIGABYTES [ROUNDS]]]` (20, 1 and 10 by default; 0 leaves one out). Clients in
 a process of their own send without pause; each backup is restored, and its export compared with what had been
 acknowledged before its command began. The large log has parts as compaction leaves them, of random content; all ways
-are timed in turns, the middle one of five counts. Ingest is seen in windows of five seconds, in turns without a backup
-and with one after the other.
+are timed in turns, the middle one of five counts. Ingest is seen while a backup is made and in the second before it,
+by the command, and by what the command does once its code is loaded.
 """
 
 import os
@@ -36,7 +36,10 @@ from app.runtime.settings import load_settings
 from events.parts.manifest import DATA_SUFFIX, MANIFEST_SUFFIX
 
 ROUNDS = 5
-WINDOW_SECONDS = 5.0
+PAUSE_SECONDS = 1.0
+BACKUPS_A_ROUND = 5
+EVENTS = 20  # of a request
+RATE = 640  # events a second, as of the soak
 PART_BYTES = 32 << 20
 
 
@@ -88,49 +91,67 @@ def told_pending(client: httpx.Client) -> str | None:
     return client.get("/v1/export/events", params={"cursor": "latest"}).headers.get("x-resonate-pending")
 
 
-def beside_ingest(root: Path, rounds: int) -> None:
-    """Windows without a backup and with, in turns; prints the medians of the pairs' ratios with their quartiles."""
-    walls, costs, made = list[float](), list[float](), 0
-    with running(root, SMALLEST_DEFINITIONS, RESONATE_WORKERS="2") as service, restless(service, "ingest") as path:
-        goes_on(path, 2_000)
-        for number in range(rounds):
-            found: dict[bool, tuple[float, float]] = {}
-            for backed_up in (False, True) if number % 2 else (True, False):
-                found[backed_up], count = window(service, path, root / "copy" if backed_up else None)
-                made += count
-            walls.append(found[True][0] / found[False][0])
-            costs.append(found[False][1] / found[True][1])
-    print(
-        f"\ningest during a backup against without, {rounds} pairs, {made} backups; by the clock, and by CPU an event"
-    )
-    for name, ratios in {"events a second": walls, "events a CPU second": costs}.items():
-        low, middle, high = statistics.quantiles(ratios, n=4)
-        print(f"{name:20} {middle:.2f} ({low:.2f} to {high:.2f})")
-
-
-def window(service: Service, path: Path, target: Path | None) -> tuple[tuple[float, float], int]:
-    """Events acknowledged a second, CPU seconds of workers, store and writer for each, and how many backups were made.
-
-    With a target backups are made there one after the other; the window ends with the last.
+def beside_ingest(root: Path, rounds: int, rate: int) -> None:
+    """Backups with a pause before each; prints the medians of the rounds' ratios, of what was taken while a backup was
+    made to what was taken in the pauses, with their quartiles.
     """
-    command = [sys.executable, "-P", "-m", "app.cli.main", "backup", str(target)]
-    roles = service.processes()
-    tree = [each for role in ("worker", "store", "writer") for each in roles[role]]
+    with (
+        running(root, SMALLEST_DEFINITIONS, RESONATE_WORKERS="2") as service,
+        restless(service, "ingest", events=EVENTS, rate=rate // EVENTS) as path,
+    ):
+        settings, target = load_settings(service.environment()), root / "copy"
+        command = [sys.executable, "-P", "-m", "app.cli.main", "backup", str(target)]
+        ways: dict[str, Callable[[], object]] = {
+            "resonate backup, as a command": lambda: subprocess.run(
+                command, check=True, env=service.environment(), stdout=subprocess.DEVNULL
+            ),
+            "a backup, once it is loaded": lambda: make_backup(settings, target),
+        }
+        goes_on(path, 2_000)
+        ingest = Ingest(service, path)
+        found: dict[str, list[np.ndarray]] = {name: [] for name in ways}
+        for _ in range(rounds):
+            for name, way in ways.items():
+                pauses, backups = np.zeros(3), np.zeros(3)
+                for _ in range(BACKUPS_A_ROUND):
+                    pauses += ingest.during(lambda: time.sleep(PAUSE_SECONDS))
+                    backups += ingest.during(way)
+                    shutil.rmtree(target)
+                found[name].append(np.stack([pauses, backups]))
+    sent = f"of {rate} events a second" if rate else "of all that clients can send"
+    print(f"\ningest {sent} while a backup is made against before it, {rounds} rounds of {BACKUPS_A_ROUND}")
+    for name, each in found.items():
+        (seconds, events, used) = np.moveaxis(np.array(each), 2, 0)
+        print(f"{name:30} by the clock {_spread(events / seconds)}, by CPU an event {_spread(events / used)}")
 
-    def state() -> tuple[float, int, float]:
-        used = sum(sum(each.cpu_times()[:2]) for each in tree)
-        return time.perf_counter(), len(Journal().read(path).acknowledged), used
 
-    made, before = 0, state()
-    while time.perf_counter() - before[0] < WINDOW_SECONDS:
-        if target is None:
-            time.sleep(WINDOW_SECONDS)
-        else:
-            subprocess.run(command, check=True, env=service.environment(), stdout=subprocess.DEVNULL)
-            shutil.rmtree(target)
-            made += 1
-    seconds, events, used = (now - then for now, then in zip(state(), before, strict=True))
-    return (events / seconds, used / events), made
+def _spread(rates: np.ndarray) -> str:
+    """Of the ratios of a second column to a first one."""
+    low, middle, high = np.quantile(rates[:, 1] / rates[:, 0], [0.25, 0.5, 0.75])
+    return f"{middle:.2f} ({low:.2f} to {high:.2f})"
+
+
+class Ingest:
+    """What the journal of clients says is acknowledged, and what it cost workers, store and writer."""
+
+    def __init__(self, service: Service, path: Path) -> None:
+        roles = service.processes()
+        self._tree = [each for role in ("worker", "store", "writer") for each in roles[role]]
+        self._journal = path.open()
+        self._acknowledged = 0
+
+    def during(self, way: Callable[[], object]) -> np.ndarray:
+        """Seconds, events and CPU seconds while something is done."""
+        before = self._now()
+        way()
+        return self._now() - before
+
+    def _now(self) -> np.ndarray:
+        for line in self._journal:
+            word, *ids = line.split() or [""]
+            self._acknowledged += len(ids) if word == "ok" else 0
+        used = sum(sum(each.cpu_times()[:2]) for each in self._tree)
+        return np.array([time.perf_counter(), self._acknowledged, used])
 
 
 def large_log(data: Path, gigabytes: float) -> None:
@@ -179,7 +200,8 @@ def main(backups: int = 20, gigabytes: float = 1.0, rounds: int = 10) -> None:
     ways: tuple[tuple[Callable[[Path], None], float], ...] = (
         (lambda root: under_load(root, backups), backups),
         (lambda root: against_cp(root, gigabytes), gigabytes),
-        (lambda root: beside_ingest(root, rounds), rounds),
+        (lambda root: beside_ingest(root, rounds, 0), rounds),
+        (lambda root: beside_ingest(root, rounds, RATE), rounds),
     )
     for way, size in ways:
         with tempfile.TemporaryDirectory() as folder:

@@ -148,6 +148,10 @@ def measure(case: Case, port: int, process: psutil.Process, seconds: float) -> M
     if "Non-2xx" in output:
         raise SystemExit(f"{case.name}: {output}")
     requests = int(re.findall(r"(\d+) requests in", output)[0])
+    if not requests:
+        raise SystemExit(
+            f"{case.name}: not one request in {seconds:g} s; the machine is too busy, or the time too short"
+        )
     rate = float(re.findall(r"Requests/sec:\s+([\d.]+)", output)[0])
     number, unit = re.findall(r"99%\s+([\d.]+)(\w+)", output)[0]
     return Measured(rate, cpu / requests * 1e6, float(number) * {"us": 1e-3, "ms": 1.0, "s": 1e3}[unit])

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from events.log.verify import LogReport
 
 commands = typer.Typer()
-NICENESS: Final = 10  # what the service answers goes before; once its code is loaded, so that it starts on a busy machine
 
 
 @commands.command()
@@ -29,7 +28,6 @@ def backup(
 
     from app.backup.making import BackupRefused, make_backup
 
-    os.nice(NICENESS)
     try:
         made = make_backup(environment_settings("beside"), destination, with_keys=with_keys)
     except BackupRefused as error:

@@ -1,9 +1,10 @@
 """The command line, `resonate`: each command's words, options and exit code; what they do is imported when they run."""
 
+import os
 import platform
 import sys
 from importlib.metadata import PackageNotFoundError, version
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
@@ -11,6 +12,8 @@ from app.cli import backup, definitions, keys, people, privacy, recommender, res
 from app.cli.output import Refused, complain, say, say_json
 from kit.private import keep_private
 from kit.time import MACHINE_CLOCK, Clock, keep_time
+
+BACKUP_NICENESS: Final = 10  # the service goes before it; most of what it costs is to load its code
 
 app = typer.Typer(
     name="resonate",
@@ -71,6 +74,8 @@ def main(clock: Clock = MACHINE_CLOCK) -> None:
     """Run a command. Exit codes: 0 done, 1 refused or a check that failed, 2 wrong usage, 130 interrupted."""
     keep_time(clock)
     keep_private()
+    if sys.argv[1:2] == ["backup"]:
+        os.nice(BACKUP_NICENESS)
     try:
         app()
     except Refused as refusal:
