@@ -24,7 +24,7 @@ from events.store.availability import (
     reason_of,
 )
 from events.store.health import recorded_cause
-from events.store.held_connection import HeldConnection, both_of, node_of
+from events.store.held_connection import Command, HeldConnection, answers_of, node_of
 from events.store.preparation import (
     ANSWER_SECONDS,
     Client,
@@ -42,8 +42,10 @@ logger = logging.getLogger("resonate.store")
 
 Argument: TypeAlias = str | bytes | int
 Call: TypeAlias = tuple[str, str, tuple[Argument, ...]]  # function, key, arguments
-Command: TypeAlias = tuple[Argument, ...]  # its name, the key, the rest
 
+ASKED_AGAIN_SECONDS: Final = 0.02
+"""A replica says what it has fsynced when it is asked, and each second: asked once, just before it fsyncs, it is silent
+for that second."""
 ANSWERED_AFTER_SECONDS: Final = 0.4  # a server whose wait for replicas is over says how many have it
 NOT_LOADED: Final = "Function not found"
 REPLICATED: Final = "resonate_append"  # what counts only once the wanted replicas have it
@@ -339,15 +341,22 @@ class Connection:
     async def _replicated(self, key: str, held: HeldConnection | None, until: float, *words: Argument) -> Any:
         """The answer to a command that counts once enough replicas have it, and all that was written before it.
 
-        A server waits for what the same connection wrote: so both go over one, and a repeat must write as well.
+        A server waits for what the same connection wrote: so all goes over one, and a repeat must write as well.
         """
-        left = until - asyncio.get_running_loop().time()
-        then = (*(self._prepared.waiting if self._prepared else ()), max(1, int(left * 1000)))
+        waiting, clock = self._prepared.waiting if self._prepared else (), asyncio.get_running_loop().time
+        wanted = self._wanted.replicas
+
+        def asked_again(kept: Any) -> Command | None:
+            left = until - clock()
+            if kept is not None and (left <= 0 or _replicas_of(kept) >= wanted):
+                return None
+            return *waiting, max(1, int(min(left, ASKED_AGAIN_SECONDS) * 1000))
+
         if held is not None:
-            answer, kept = await held.execute_both(words, then)
+            answer, kept = await held.execute_then(words, asked_again)
         else:
-            answer, kept = await both_of(self.client, key, words, then)
-        if (kept[-1] if isinstance(kept, list) else kept) < self._wanted.replicas:
+            answer, kept = await answers_of(self.client, key, words, asked_again)
+        if _replicas_of(kept) < wanted:
             raise StoreUnavailable(REPLICAS_SHORT)
         return answer
 
@@ -392,3 +401,8 @@ class Connection:
             is_call = isinstance(words[-1], tuple)  # of one of our functions
             pipeline.execute_command(*(("FCALL", words[0], 1, words[1], *words[-1]) if is_call else words))
         return await pipeline.execute()
+
+
+def _replicas_of(kept: Any) -> int:
+    """What WAITAOF, which counts the server itself too, or WAIT says."""
+    return kept[-1] if isinstance(kept, list) else kept

@@ -1,9 +1,9 @@
 """A connection to the store that its owner keeps, for one command at a time, with little work for each."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import hiredis
 from redis.asyncio import Redis, RedisCluster
@@ -13,6 +13,10 @@ from redis.exceptions import ConnectionError as ConnectionLost
 from redis.exceptions import InvalidResponse, ResponseError, SlotNotCoveredError
 
 from events.store.preparation import Client
+
+Command: TypeAlias = tuple[str | bytes | int, ...]
+Then: TypeAlias = Callable[[Any], Command | None]
+"""The next command by the answer to the one before it, which is None at first; None: there is no further one."""
 
 READ_SIZE: Final = 65_536  # asked for by the parser whose words for errors are used; it reads nothing here
 
@@ -42,15 +46,16 @@ class HeldConnection:
             await self.close(nowait=True)
             raise
 
-    async def execute_both(
-        self, words: tuple[str | bytes | int, ...], then: tuple[str | bytes | int, ...]
-    ) -> list[Any]:
-        """The answers to a command and to the one after it, which must come over the same connection."""
-        answers = [await self.execute(*words)]
+    async def execute_then(self, words: Command, then: Then) -> tuple[Any, Any]:
+        """The answers to a command and to the last of those after it, which must come over the same connection."""
+        answer = await self.execute(*words)
+        last: Any = None
         try:
-            if self._answers is None:
-                raise ConnectionLost("the store has closed the connection")
-            return [*answers, await self._answers.to(then)]
+            while (next_words := then(last)) is not None:
+                if self._answers is None:
+                    raise ConnectionLost("the store has closed the connection")
+                last = await self._answers.to(next_words)
+            return answer, last
         except ResponseError:
             raise
         except BaseException:
@@ -70,16 +75,15 @@ class HeldConnection:
         return Answers(self._connection)
 
 
-async def both_of(
-    client: Client, key: str, words: tuple[str | bytes | int, ...], then: tuple[str | bytes | int, ...]
-) -> list[Any]:
-    """The answers of the server of a key to a command and to the one after it, over one connection of its pool."""
+async def answers_of(client: Client, key: str, words: Command, then: Then) -> tuple[Any, Any]:
+    """What `execute_then` answers, by the server of a key, over one connection of its pool."""
     async with _pooled(client, key) as connection:
-        answers: list[Any] = []
-        for each in (words, then):
-            await connection.send_command(*each)
-            answers.append(await connection.read_response())
-        return answers
+        await connection.send_command(*words)
+        answer, last = await connection.read_response(), None
+        while (next_words := then(last)) is not None:
+            await connection.send_command(*next_words)
+            last = await connection.read_response()
+        return answer, last
 
 
 def node_of(key: str, cluster: RedisCluster) -> ClusterNode:
@@ -124,7 +128,7 @@ class Answers(asyncio.Protocol):
         self._reader = hiredis.Reader(protocolError=InvalidResponse, replyError=errors)
         self._transport.set_protocol(self)
 
-    def to(self, words: tuple[str | bytes | int, ...]) -> asyncio.Future[Any]:
+    def to(self, words: Command) -> asyncio.Future[Any]:
         """Sends a command; the future gives its answer. Raises redis' errors, and so does the future."""
         if self.lost:
             raise ConnectionLost("the store has closed the connection")

@@ -52,6 +52,11 @@ STORES: Mapping[str, Mutation] = {
         (f"{REPLICAS}::test_an_event_that_no_replica_has_is_refused_and_its_repeat_counts_once",),
         (Edit(CONNECTION, "            raise StoreUnavailable(REPLICAS_SHORT)", "            pass"),),
     ),
+    "asked_once": Mutation(
+        "a replica that was asked before it fsyncs is waited for until it speaks by itself",
+        (f"{REPLICAS}::test_a_replica_is_asked_again_and_again",),
+        (Edit(CONNECTION, "ASKED_AGAIN_SECONDS: Final = 0.02", "ASKED_AGAIN_SECONDS: Final = 5.0"),),
+    ),
     "certificate_of_anybody": Mutation(
         "a certificate that is not right is taken for a store that is down",
         ("tests/events/store/test_tls.py::test_a_certificate_of_another_host_or_authority_is_refused_with_the_reason",),

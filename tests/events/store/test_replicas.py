@@ -113,6 +113,22 @@ async def test_a_repeat_is_refused_for_as_long_as_no_replica_has_its_first(tmp_p
         assert ids_in(primary.port) == ["m-1"]
 
 
+async def test_a_replica_is_asked_again_and_again(tmp_path: Path) -> None:
+    """One that was asked just before it fsyncs says nothing more for a second, which is all the time there is."""
+
+    def asked(primary: Redis) -> int:
+        return int(primary.info("commandstats")["cmdstat_waitaof"]["calls"])
+
+    with replicated(tmp_path) as (primary, replica), Redis(port=primary.port) as client:
+        async with streaming(primary.url) as (_, stream):
+            assert await stream.append([record("m-0")]) == Appended(1, 0)
+            before = asked(client)
+            with standing_still(replica):
+                stored = asyncio.create_task(stream.append([record("m-1")]))
+                await reached(lambda: asked(client) >= before + 3, "the replica was asked again")
+            assert await stored == Appended(1, 0)
+
+
 async def test_a_server_that_does_not_tell_what_is_fsynced_tells_what_was_received(tmp_path: Path) -> None:
     with replicated(tmp_path) as (primary, replica):
         with Redis(port=primary.port) as client:
