@@ -151,6 +151,24 @@ def test_a_restore_that_was_killed_while_it_put_things_into_place_is_no_data_dir
     check_whole(restored, writes=True)
 
 
+NICE = """
+import os, sys
+from app.cli.main import main
+before, sys.argv = os.nice(0), ["resonate", "backup", sys.argv[1]]
+try:
+    main()
+finally:
+    print(os.nice(0) - before)
+"""
+
+
+def test_what_the_service_answers_goes_before_the_command(settings: Settings, tmp_path: Path) -> None:
+    environment = {**os.environ, "RESONATE_DATA": str(settings.data)}
+    command = [sys.executable, "-c", NICE, str(tmp_path / "backup")]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=HUNG_SECONDS)
+    assert done.stdout.splitlines()[-1] == "10"
+
+
 def test_a_restore_that_is_refused_leaves_no_lock_in_what_is_somebody_elses(settings: Settings, tmp_path: Path) -> None:
     make_backup(settings, tmp_path / "backup")
     others = tmp_path / "photographs"
