@@ -80,8 +80,9 @@ class Watch:
         self._clock = clock
         self._looked_at = clock()
         self._silences: dict[int, _Silence] = {}
-        self._endings = defaultdict[RoleName, deque[float]](deque)
+        self._restarts = defaultdict[RoleName, deque[float]](deque)
         self._seen = Counter[RoleName]()
+        self._ended_at: dict[RoleName, float] = {}  # when a process was last seen to be gone: it is replaced later
 
     def look(self) -> None:
         """To be called by the loop of the supervisor, at each of its turns."""
@@ -89,6 +90,8 @@ class Watch:
         passed, self._looked_at = min(now - self._looked_at, LOOK_SECONDS), now
         stalled = defaultdict[RoleName, list[str]](list)
         for number, child in enumerate(self._children):
+            if number in self._silences and self._silences[number].pid != child.pid:
+                self._ended_at[child.desk.role] = now
             silence = self._silence(number, child, passed)
             child.desk.was_silent(silence.seconds if silence else 0.0)
             if silence is None:
@@ -130,19 +133,19 @@ class Watch:
         return bool(self._hung_seconds) and silence.seconds >= longest and not silence.ended
 
     def _looping(self, now: float) -> list[str]:
-        """The roles whose processes ended five times within a minute, and a moment ago."""
-        endings = Counter[RoleName]()
+        """The roles whose processes were replaced five times within a minute, the last of which ended a moment ago."""
+        restarts = Counter[RoleName]()
         for child in self._children:
-            endings[child.desk.role] += child.desk.restarts
+            restarts[child.desk.role] += child.desk.restarts
         looping: list[str] = []
-        for role, count in endings.items():
-            times = self._endings[role]
+        for role, count in restarts.items():
+            times = self._restarts[role]
             times.extend([now] * (count - self._seen[role]))
             while times and times[0] < now - LOOP_SECONDS:
                 times.popleft()
-            if len(times) >= LOOP_ENDINGS and now - times[-1] < CALM_SECONDS:
+            if len(times) >= LOOP_ENDINGS and now - self._ended_at.get(role, times[-1]) < CALM_SECONDS:
                 looping.append(role)
-        self._seen = endings
+        self._seen = restarts
         return looping
 
     def _name(self, code: AilmentCode, named: Sequence[str] | None, sentence: str) -> None:

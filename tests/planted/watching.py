@@ -41,6 +41,11 @@ WATCHING: Mapping[str, Mutation] = {
         (f"{HEARTBEATS}::test_a_training_beats_for_each_second_in_which_it_computed",),
         (Edit("app/processes/heartbeats.py", ">= COMPUTED_SECONDS and", ">= 0.0 and"),),
     ),
+    "calm_since_the_restart": Mutation(
+        "what died again and again is called so for as long as its last start was put off, and eight seconds",
+        (f"{HEARTBEATS}::test_five_endings_in_a_minute_are_a_loop_until_it_is_quiet",),
+        (Edit("app/processes/heartbeats.py", "self._ended_at.get(role, times[-1])", "times[-1]"),),
+    ),
     "rounds_that_end": Mutation(
         "a round that something is thrown into was the last",
         ("tests/reliability/test_thrown_into_tasks.py::test_whatever_is_thrown_into_whichever_task_all_goes_on",),
