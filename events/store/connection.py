@@ -255,12 +255,7 @@ class Connection:
 
     async def keys(self, pattern: str) -> AsyncIterator[bytes]:
         """All keys like the pattern, a thousand looked at in a round trip; raises StoreUnavailable."""
-
-        async def looked_over() -> AsyncIterator[bytes]:
-            async for key in self.client.scan_iter(match=pattern, count=SCANNED):
-                yield key
-
-        found = looked_over()
+        found = self.client.scan_iter(match=pattern, count=SCANNED)
         while (key := await self.answer(anext(found, None))) is not None:
             yield key
 
@@ -270,15 +265,12 @@ class Connection:
         A server that is at it already, or whose owner does not allow it, is left alone, and it is logged.
         """
 
-        async def unless_refused(asked: Awaitable[Any]) -> None:
-            try:
-                await asked
-            except ResponseError as refusal:
-                logger.info("a store does not write its file anew: %s", refusal)
-
         async def all_of_them() -> None:
             for ask in servers_of(self.client):
-                await unless_refused(ask("BGREWRITEAOF"))
+                try:
+                    await ask("BGREWRITEAOF")
+                except ResponseError as refusal:
+                    logger.info("a store does not write its file anew: %s", refusal)
 
         await self.answer(all_of_them())
 
