@@ -95,6 +95,7 @@ class Service:
             "RESONATE_HUNG_SECONDS": "0",  # a test that is about it says how long; on a busy machine all seem to hang
             **dict.fromkeys(LIMITS, "1000000"),  # all of a test's callers share one network, on whatever machine
             **self.variables,
+            # A copy of the repository runs its own code, whatever else a test puts before it.
             "PYTHONPATH": os.pathsep.join(filter(None, [self.variables.get("PYTHONPATH"), str(REPOSITORY)])),
         }
 
