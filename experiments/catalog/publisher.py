@@ -154,6 +154,7 @@ class CatalogKeeper:
                 self._publish(now)
         except OSError as error:
             reason = (error.strerror or "unknown cause").lower()
+            self._taken = None  # the folder is read again, so that this is said no longer than it holds
             self._err((DefinitionError("the data directory", 0, "", f"cannot keep the catalogue: {reason}"),))
         self._keep_in_time()
         return (version, errors) != (self.catalog.version, self.errors)

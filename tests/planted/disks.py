@@ -33,6 +33,11 @@ DISKS: Mapping[str, Mutation] = {
             ),
         ),
     ),
+    "refusal_named_for_ever": Mutation(
+        "what the system refused once is named until somebody touches a definition file",
+        (f"{PUBLISHER}::test_a_refusal_of_the_system_is_named_no_longer_than_it_holds",),
+        (Edit(PUBLISHED, "            self._taken = None  # the folder is read again", "            pass  #"),),
+    ),
     "half_a_restore_served": Mutation(
         "a restore that was killed between two names is taken for a data directory",
         (

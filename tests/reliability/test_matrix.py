@@ -183,7 +183,7 @@ MOMENTS: Mapping[str, Moment] = {
 }
 
 
-@pytest.mark.drawn(3)
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("moment", MOMENTS, ids=str)
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_a_fault_at_a_moment(fault: Fault, moment: str, tmp_path: Path) -> None:

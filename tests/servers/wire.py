@@ -7,7 +7,7 @@ from typing import Any
 from servers.one_worker import OneWorker
 from servers.patience import HUNG_SECONDS
 
-AT_ONCE = 256  # connections, so that their events share the store's flushes
+AT_ONCE = 64  # connections, so that their events share the store's flushes, and no more than a worker does in a second
 TURNS = 3  # of the loop between two pieces, so that whatever the first one started has begun
 
 

@@ -122,6 +122,7 @@ def refused(world: str, rows: Harm | None, ids: Harm | None) -> set[str]:
     return set(READERS) - NEED_NO_ROWS - (NEED_ROWS_THAT_HIDE if world == "nothing is hidden" else set())
 
 
+@pytest.mark.drawn(20)
 @pytest.mark.parametrize("world", WORLDS)
 @pytest.mark.parametrize("ids", [None, Path.unlink, flip], ids=lambda harm: f"digests-{named(harm)}")
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """A comma never takes the shop down: what is served changes as a whole, or not at all."""
 
+import errno
 import gc
 import os
 import random
@@ -12,7 +13,9 @@ from worlds.catalog_folders import BANNER, Shop, catalog_in
 
 from experiments.catalog.catalog import Catalog
 from experiments.catalog.files import CatalogPaths
+from experiments.catalog.freeze import FreezeSources
 from experiments.catalog.overrides import Action, Order, read_overrides
+from experiments.catalog.phases import TrafficAwaited
 from experiments.catalog.publisher import CatalogKeeper
 from experiments.catalog.reader import CatalogReader, NoCatalog
 from kit.located import DefinitionErrors
@@ -152,6 +155,20 @@ def test_what_the_disk_does_not_take_is_served_all_the_same_named_and_kept_when_
         shop.keeper.poll()
     assert (shop.keeper.not_kept, noted["catalogue_not_kept"]) == (None, None)
     assert list(CatalogReader(shop.data).catalog.experiments) == ["banner", "second"]
+
+
+def test_a_refusal_of_the_system_is_named_no_longer_than_it_holds(tmp_path: Path) -> None:
+    refusals: list[OSError] = []
+
+    def daily_units(*_: object) -> float:
+        raise refusals.pop() if refusals else TrafficAwaited  # so that each poll asks again
+
+    shop = Shop(tmp_path, sources=FreezeSources(daily_units))
+    shop.boot(banner=BANNER)
+    refusals.extend([OSError(errno.EMFILE, os.strerror(errno.EMFILE))] * 2)
+    shop.keeper.poll()
+    assert list(map(str, shop.keeper.errors)) == ["the data directory: cannot keep the catalogue: too many open files"]
+    assert (shop.settle(), refusals) == ([], [])
 
 
 def told_by(shop: Shop) -> tuple[dict[str, bytes], dict[str, str | None]]:

@@ -69,7 +69,7 @@ def test_shops_with_rates_agree_with_the_oracle(rates: dict[str, float], tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.drawn(3)
+@pytest.mark.drawn(2)
 @pytest.mark.parametrize("seed", range(100, 160))
 def test_many_more_shops_agree_with_the_oracle(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
