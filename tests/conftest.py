@@ -3,8 +3,10 @@
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from inspect import signature
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import settings
 
@@ -13,10 +15,14 @@ sys.path.insert(0, str(REPOSITORY / "tests"))  # so that every test may import `
 
 from oracles.proving import EVERY_TIME, register_profiles  # noqa: E402
 from oracles.whole_run import pytest_collection_modifyitems, pytest_runtest_protocol  # noqa: E402
+from servers.patience import HUNG_SECONDS  # noqa: E402
 from servers.service import ENTRY, PUBLISHABLE_KEY, SECRET_KEY, Service, write_definitions  # noqa: E402
 
 register_profiles()
 settings.load_profile(EVERY_TIME)  # `--hypothesis-profile prove` takes its place
+
+for phase in ("connect", "read", "write", "pool"):  # a test that waits judges no speed: not after httpx's five seconds
+    setattr(signature(httpx.Client).parameters["timeout"].default, phase, HUNG_SECONDS)
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in the background of a shell; services inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)

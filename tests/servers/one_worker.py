@@ -121,7 +121,7 @@ class OneWorker:
     def client(self, key: str | None = PUBLISHABLE, **options: Any) -> httpx.Client:
         """An httpx client that sends this key, or none."""
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        return httpx.Client(base_url=self.url, headers={**headers, **options.pop("headers", {})}, timeout=10, **options)
+        return httpx.Client(base_url=self.url, headers={**headers, **options.pop("headers", {})}, **options)
 
 
 def records(worker: OneWorker, **wanted: Any) -> list[dict[str, Any]]:

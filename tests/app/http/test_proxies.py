@@ -31,7 +31,7 @@ class Shop(NamedTuple):
 
     def client(self, key: str | None = PUBLISHABLE) -> httpx.Client:
         headers = {} if key is None else {"authorization": f"Bearer {key}"}
-        return httpx.Client(base_url=self.proxy.url, headers=headers, verify=self.proxy.trust, timeout=10)
+        return httpx.Client(base_url=self.proxy.url, headers=headers, verify=self.proxy.trust)
 
 
 @pytest.fixture(scope="module", params=["nginx", "caddyfile"])

@@ -18,7 +18,7 @@ def sent(
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     secret = "" if key is None else f"&api_secret={key}"
     address = f"{worker.url}/mp/collect?measurement_id=G-1{secret}{query}"
-    return httpx.post(address, content=content, headers={**ORIGIN, **headers}, timeout=10)
+    return httpx.post(address, content=content, headers={**ORIGIN, **headers})
 
 
 def purchase(visitor: str, **members: Any) -> dict[str, Any]:

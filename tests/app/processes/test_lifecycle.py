@@ -43,13 +43,13 @@ def service(shared_service: Service) -> Service:
 
 
 def evaluate(service: Service, visitor: str = "v-1") -> httpx.Response:
-    with service.client(timeout=5) as client:
+    with service.client() as client:
         return client.post(f"/ofrep/v1/evaluate/flags/{BANNER}", json={"context": {"targetingKey": visitor}})
 
 
 def track(service: Service, message_id: str) -> httpx.Response:
     body = {"anonymousId": "v-1", "event": "Product Viewed", "messageId": message_id}
-    with service.client(timeout=5) as client:
+    with service.client() as client:
         return client.post("/v1/track", json=body)
 
 

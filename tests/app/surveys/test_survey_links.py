@@ -40,7 +40,7 @@ def answers(worker: OneWorker, link: dict[str, str]) -> list[dict[str, Any]]:
 
 
 def press(link: dict[str, str], score: Any) -> httpx.Response:
-    return httpx.post(link["url"], data={"score": score}, timeout=10)
+    return httpx.post(link["url"], data={"score": score})
 
 
 def test_the_button_stores_the_answer_of_the_user_who_was_asked(shop: OneWorker) -> None:
@@ -185,7 +185,7 @@ def test_while_the_store_is_away_it_is_said_in_words(tmp_path: Path) -> None:
     with OneWorker(tmp_path, DEFINITIONS) as worker:
         link = made(worker)
         worker.store.stop()
-        for answer in (httpx.get(link["url"], timeout=10), press(link, 9)):
+        for answer in (httpx.get(link["url"]), press(link, 9)):
             assert (answer.status_code, answer.headers["content-type"][:9]) == (503, "text/html")
             assert int(answer.headers["retry-after"]) > 0
 
@@ -200,5 +200,5 @@ def test_a_link_holds_in_every_worker_and_after_a_restart(start_service: StartSe
     service.stop()
     service.start()
     place = [link["url"].partition("/survey/")[2] for link in links]
-    again = [httpx.post(f"{service.url}/survey/{token}", data={"score": 2}, timeout=10) for token in place]
+    again = [httpx.post(f"{service.url}/survey/{token}", data={"score": 2}) for token in place]
     assert (first, [each.status_code for each in again]) == ([200] * 3, [410] * 3 + [200] * 3)
