@@ -19,11 +19,20 @@ from experiments.statistics.quantiles import SurvivalCurve
 counts = st.tuples(st.integers(1, 300), st.floats(0.0, 1.0)).map(lambda each: (round(each[0] * each[1]), each[0]))
 
 
+def with_one_near(now: tuple[int, int]) -> st.SearchStrategy[tuple[tuple[int, int], tuple[int, int]]]:
+    """Counts of a share, beside those of one that is not far from it."""
+    near = st.tuples(st.integers(1, 300), st.floats(-0.15, 0.15)).map(
+        lambda each: (min(each[0], max(0, round(each[0] * (now[0] / now[1] + each[1])))), each[0])
+    )
+    return st.tuples(st.just(now), near)
+
+
 @speaks(near=0.2, clear=0.1)
-@given(now=counts, before=counts)
+@given(st.tuples(counts, counts) | counts.flatmap(with_one_near))
 def test_the_difference_of_two_shares_is_newcombes_and_p_is_where_it_touches_zero(
-    now: tuple[int, int], before: tuple[int, int]
+    shares: tuple[tuple[int, int], tuple[int, int]],
 ) -> None:
+    now, before = shares
     found = difference_of(share_of(*now), share_of(*before))
     assert found is not None
     arms = pair(proportion_arm(before[1], before[0]), proportion_arm(now[1], now[0]))
