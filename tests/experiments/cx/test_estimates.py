@@ -19,16 +19,16 @@ from experiments.statistics.quantiles import SurvivalCurve
 counts = st.tuples(st.integers(1, 300), st.floats(0.0, 1.0)).map(lambda each: (round(each[0] * each[1]), each[0]))
 
 
-def with_one_near(now: tuple[int, int]) -> st.SearchStrategy[tuple[tuple[int, int], tuple[int, int]]]:
-    """Counts of a share, beside those of one that is not far from it."""
-    near = st.tuples(st.integers(1, 300), st.floats(-0.15, 0.15)).map(
-        lambda each: (min(each[0], max(0, round(each[0] * (now[0] / now[1] + each[1])))), each[0])
+def with_one_near(share: float) -> st.SearchStrategy[tuple[tuple[int, int], tuple[int, int]]]:
+    """Counts of about a share, twice: two shares that are not far from each other."""
+    near = st.tuples(st.integers(20, 300), st.floats(-0.15, 0.15)).map(
+        lambda each: (round(each[0] * (share + each[1])), each[0])
     )
-    return st.tuples(st.just(now), near)
+    return st.tuples(near, near)
 
 
 @speaks(near=0.2, clear=0.1)
-@given(st.tuples(counts, counts) | counts.flatmap(with_one_near))
+@given(st.tuples(counts, counts) | st.floats(0.15, 0.85).flatmap(with_one_near))
 def test_the_difference_of_two_shares_is_newcombes_and_p_is_where_it_touches_zero(
     shares: tuple[tuple[int, int], tuple[int, int]],
 ) -> None:
