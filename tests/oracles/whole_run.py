@@ -21,8 +21,7 @@ TESTS = Path(__file__).parents[1]
 LONGEST_FIRST = ("slow", "browser")  # marks; a long test that is begun last leaves the other processes without work
 OF_THE_WHOLE = ("browser", "clients", "reliability")  # folders; the lines that they pass have tests of their own
 # of the files of a pool a run of everything draws so many
-DRAWN_FILES = {"faults": 3, "browser": 3, "packages": 1, "processes": 8, "services": 16}
-QUICK_POOLS = ("processes", "services")  # whose files take less, and are measured for what they show
+DRAWN_FILES = {"faults": 3, "browser": 3, "packages": 1, "services": 16}
 POOLS = {"faults": "faults", "image": "packages", "wheel": "packages", "demo": "packages"}  # by the group of a test
 MEASURED_SERVICES = ("app/analysis", "app/cli", "app/processes", "app/setup")  # what runs in no process of the tests
 SUBPROCESSES = "COVERAGE_PROCESS_CONFIG"  # by which coverage measures those that a test starts
@@ -35,8 +34,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         config.hook.pytest_deselected(items=list(left_out))
         items[:] = [item for item in items if item not in left_out]
     for item in items:
-        if pool(item) not in (None, *QUICK_POOLS):
-            item.add_marker(pytest.mark.slow)
+        if (name := pool(item)) is not None:  # so that the whole proof has them all
+            item.add_marker(pytest.mark.drawn(DRAWN_FILES[name]) if name == "services" else pytest.mark.slow)
         if shares_with_its_file(item) and item.get_closest_marker("xdist_group") is None:
             item.add_marker(pytest.mark.xdist_group(place(item)))
     items.sort(key=lambda item: not any(item.get_closest_marker(mark) for mark in LONGEST_FIRST))
@@ -81,8 +80,6 @@ def pool(item: pytest.Item) -> str | None:
         return "browser"
     if group and group.args[0] in POOLS:
         return POOLS[group.args[0]]
-    if place(item).startswith("app/processes/"):
-        return "processes"
     measured = place(item).startswith(MEASURED_SERVICES)
     return "services" if not measured and starts_services(getattr(item, "module", None)) else None
 
