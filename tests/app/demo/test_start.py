@@ -11,6 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread
+from typing import Final
 
 import psutil
 import pytest
@@ -19,6 +20,7 @@ from servers.service import Service
 
 from app.demo.start import free_port
 
+ANY_PORT: Final = 0  # of the tests that run at the same time, no two choose the same
 RESONATE = str(Path(sys.executable).with_name("resonate"))
 
 
@@ -95,24 +97,24 @@ def test_a_start_that_fails_for_another_reason_is_told_in_the_services_own_last_
     definitions = tmp_path / "definitions"
     definitions.mkdir()
     (definitions / "test.yaml").write_text("key: test\nstatus: runing\nvariants: [a, b]\ngoal: purchase_rate\n")
-    told = refused(tmp_path, free_port(20_000), RESONATE_DEFINITIONS=str(definitions))
+    told = refused(tmp_path, ANY_PORT, RESONATE_DEFINITIONS=str(definitions))
     assert told.startswith("the service ended; its last words:\n")
     assert "test.yaml:2" in told
     assert "runing" in told
-    told = refused(tmp_path, free_port(20_000), RESONATE_WORKERS="none")
+    told = refused(tmp_path, ANY_PORT, RESONATE_WORKERS="none")
     assert "RESONATE_WORKERS" in told
     assert "test.yaml" not in told, "these are the words of the start before"
 
 
 def test_a_second_one_in_the_same_folder_is_told_where_the_first_is_and_ctrl_c_ends_all_at_once(tmp_path: Path) -> None:
-    port = free_port(20_000)
-    with demo(tmp_path, port) as first:
+    with demo(tmp_path, ANY_PORT) as first:
         address = tmp_path / "demo-data" / "run" / "address"
-        until(address.exists, "the service has said where it is")
-        said = refused(tmp_path, free_port(port))
-        assert said == f"the demo is already running in this folder, at http://127.0.0.1:{port}\n"
+        until(lambda: address.exists() or first.poll() is not None, "the service has said where it is")
+        written = json.loads(address.read_text())
+        said = refused(tmp_path, ANY_PORT)
+        assert said == f"the demo is already running in this folder, at {written['url']}\n"
         everything = psutil.Process(first.pid).children(recursive=True)
-        assert json.loads(address.read_text())["pid"] in {each.pid for each in everything}
+        assert written["pid"] in {each.pid for each in everything}
         first.send_signal(signal.SIGINT)
         output, errors = first.communicate(timeout=HUNG_SECONDS)
         assert output.splitlines()[-1] == "stopping …"
@@ -122,7 +124,7 @@ def test_a_second_one_in_the_same_folder_is_told_where_the_first_is_and_ctrl_c_e
 
 
 def test_ctrl_c_before_the_service_is_ready_ends_it_as_well(tmp_path: Path) -> None:
-    with demo(tmp_path, free_port(20_000)) as started:
+    with demo(tmp_path, ANY_PORT) as started:
         until(lambda: psutil.Process(started.pid).children(recursive=True), "the service is about to start")
         everything = psutil.Process(started.pid).children(recursive=True)
         started.send_signal(signal.SIGINT)
@@ -132,7 +134,7 @@ def test_ctrl_c_before_the_service_is_ready_ends_it_as_well(tmp_path: Path) -> N
 
 
 def test_a_service_that_ends_under_the_demo_is_told_with_its_last_words(tmp_path: Path) -> None:
-    with demo(tmp_path, free_port(20_000)) as started:
+    with demo(tmp_path, ANY_PORT) as started:
         assert started.stdout is not None
         assert started.stdout.readline()
         address = json.loads((tmp_path / "demo-data" / "run" / "address").read_text())
