@@ -11,6 +11,7 @@ from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
+from time import monotonic
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -33,7 +34,7 @@ VISITS_PER_SECOND: Final = 40.0
 REPORT_SECONDS: Final = 10.0
 WRITTEN_SECONDS: Final = 2.0  # until the past orders are in the log
 SHARED_DAYS: Final = 30
-TRIES: Final = 5
+PATIENCE_SECONDS: Final = 120.0
 Found = TypeVar("Found")
 CAME: Final = "crowd.json"
 ANOTHERS: Final = "RESONATE_SETTINGS"  # the settings file of another service than this
@@ -93,15 +94,19 @@ async def _run(service: Service, environment: Mapping[str, str], seed: int) -> N
                 await _patiently(service, partial(_stock, crowd, service.data))
                 first = await _patiently(service, partial(readout, backend, BANNER))
                 shared = await _patiently(service, partial(_shared, backend))
-                with suppress(httpx.HTTPError):
-                    await shop.get(shared)  # once, so that nobody waits for the first look
+                await _patiently(service, partial(_look, shop, shared))
                 _say(sentence(first))
                 for line in where_to_look(shared, service.printed, pages, address):
                     _say(line)
                 _say("Ctrl-C stops everything.\n")
                 await _visits(environment, crowd, service)
             except httpx.HTTPError as error:
-                raise service.ended() if not service.runs else NotRunning(f"the service fails: {error!r}") from None
+                fails = NotRunning(f"the service fails: {_told(error)}")
+                raise (fails if service.runs else service.ended()) from None
+
+
+def _told(error: httpx.HTTPError) -> str:
+    return error.response.text if isinstance(error, httpx.HTTPStatusError) else repr(error)
 
 
 def _say(text: str) -> None:
@@ -114,15 +119,15 @@ def _client(address: str, key: str) -> httpx.AsyncClient:
 
 
 async def _patiently(service: Service, work: Callable[[], Awaitable[Found]]) -> Found:
-    """What the work comes to, tried again where a busy machine could not answer. Raises httpx.HTTPError."""
-    for _ in range(TRIES - 1):
+    """What the work comes to, tried again as long as a machine that is busy may want. Raises httpx.HTTPError."""
+    give_up = monotonic() + PATIENCE_SECONDS
+    while True:
         try:
             return await work()
         except httpx.HTTPError:
-            if not service.runs:
+            if not service.runs or monotonic() > give_up:
                 raise
             await asyncio.sleep(1.0)
-    return await work()
 
 
 def _keys(data: Path, environment: Mapping[str, str]) -> dict[str, str]:
@@ -170,6 +175,11 @@ async def _shared(backend: httpx.AsyncClient) -> str:
     answer = await backend.post(f"/v1/experiments/{BANNER}/shares", json={"days": SHARED_DAYS})
     answer.raise_for_status()
     return answer.json()["url"]
+
+
+async def _look(shop: httpx.AsyncClient, shared: str) -> None:
+    """Opens the report once, so that nobody is shown the way to a page that is not there. Raises httpx.HTTPError."""
+    (await shop.get(shared)).raise_for_status()
 
 
 async def _visits(environment: Mapping[str, str], crowd: Crowd, service: Service) -> None:
