@@ -65,9 +65,10 @@ async def _demo(environment: Mapping[str, str], seed: int) -> None:
     stopping = asyncio.Event()
 
     def stop() -> None:
-        if not stopping.is_set():
+        first = not stopping.is_set()
+        stopping.set()  # before it is said: who read it may have gone
+        if first:
             _say("stopping …")
-        stopping.set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop)
