@@ -133,6 +133,17 @@ def test_ctrl_c_before_the_service_is_ready_ends_it_as_well(tmp_path: Path) -> N
     assert [each for each in everything if each.is_running()] == []
 
 
+def test_one_that_nobody_reads_any_more_ends_when_it_is_told(tmp_path: Path) -> None:
+    with demo(tmp_path, ANY_PORT) as started:
+        assert started.stdout is not None
+        until(lambda: psutil.Process(started.pid).children(recursive=True), "the service is about to start")
+        everything = psutil.Process(started.pid).children(recursive=True)
+        started.stdout.close()
+        started.send_signal(signal.SIGINT)
+        started.wait(HUNG_SECONDS)
+    assert [each for each in everything if each.is_running()] == []
+
+
 def test_a_service_that_ends_under_the_demo_is_told_with_its_last_words(tmp_path: Path) -> None:
     with demo(tmp_path, ANY_PORT) as started:
         assert started.stdout is not None
