@@ -11,7 +11,6 @@ from dataclasses import asdict
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
-from time import monotonic
 from typing import Any, Final, TypeVar
 
 import httpx
@@ -34,7 +33,7 @@ VISITS_PER_SECOND: Final = 40.0
 REPORT_SECONDS: Final = 10.0
 WRITTEN_SECONDS: Final = 2.0  # until the past orders are in the log
 SHARED_DAYS: Final = 30
-PATIENCE_SECONDS: Final = 120.0
+TRIES: Final = 120  # a second apart
 Found = TypeVar("Found")
 CAME: Final = "crowd.json"
 ANOTHERS: Final = "RESONATE_SETTINGS"  # the settings file of another service than this
@@ -65,10 +64,9 @@ async def _demo(environment: Mapping[str, str], seed: int) -> None:
     stopping = asyncio.Event()
 
     def stop() -> None:
-        first = not stopping.is_set()
-        stopping.set()  # before it is said: who read it may have gone
-        if first:
+        if not stopping.is_set():
             _say("stopping …")
+        stopping.set()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, stop)
@@ -95,24 +93,23 @@ async def _run(service: Service, environment: Mapping[str, str], seed: int) -> N
                 await _patiently(service, partial(_stock, crowd, service.data))
                 first = await _patiently(service, partial(readout, backend, BANNER))
                 shared = await _patiently(service, partial(_shared, backend))
-                with suppress(httpx.HTTPError):  # it is there later, on a machine that is busier than that
-                    await _patiently(service, partial(_look, shop, shared))
+                with suppress(httpx.HTTPError):
+                    await shop.get(shared)  # once, so that nobody waits for the first look
                 _say(sentence(first))
                 for line in where_to_look(shared, service.printed, pages, address):
                     _say(line)
                 _say("Ctrl-C stops everything.\n")
                 await _visits(environment, crowd, service)
             except httpx.HTTPError as error:
-                fails = NotRunning(f"the service fails: {_told(error)}")
-                raise (fails if service.runs else service.ended()) from None
-
-
-def _told(error: httpx.HTTPError) -> str:
-    return error.response.text if isinstance(error, httpx.HTTPStatusError) else repr(error)
+                raise service.ended() if not service.runs else NotRunning(f"the service fails: {error!r}") from None
 
 
 def _say(text: str) -> None:
-    print(text, flush=True)
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # who read it has gone, so the demo ends as if it had been told to
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        signal.raise_signal(signal.SIGTERM)
 
 
 def _client(address: str, key: str) -> httpx.AsyncClient:
@@ -121,15 +118,15 @@ def _client(address: str, key: str) -> httpx.AsyncClient:
 
 
 async def _patiently(service: Service, work: Callable[[], Awaitable[Found]]) -> Found:
-    """What the work comes to, tried again as long as a machine that is busy may want. Raises httpx.HTTPError."""
-    give_up = monotonic() + PATIENCE_SECONDS
-    while True:
+    """What the work comes to, tried again where a busy machine could not answer. Raises httpx.HTTPError."""
+    for _ in range(TRIES - 1):
         try:
             return await work()
         except httpx.HTTPError:
-            if not service.runs or monotonic() > give_up:
+            if not service.runs:
                 raise
             await asyncio.sleep(1.0)
+    return await work()
 
 
 def _keys(data: Path, environment: Mapping[str, str]) -> dict[str, str]:
@@ -153,8 +150,7 @@ def _came(data: Path, seed: int) -> tuple[int, int]:
 
 
 def _note_who_came(crowd: Crowd, data: Path) -> None:
-    came = json.dumps([crowd.seed, crowd.visits, crowd.remembered]).encode()
-    replace_file(data / CAME, came, durable=False)
+    replace_file(data / CAME, json.dumps([crowd.seed, crowd.visits, crowd.remembered]).encode(), durable=False)
 
 
 async def _stock(crowd: Crowd, data: Path) -> None:
@@ -177,11 +173,6 @@ async def _shared(backend: httpx.AsyncClient) -> str:
     answer = await backend.post(f"/v1/experiments/{BANNER}/shares", json={"days": SHARED_DAYS})
     answer.raise_for_status()
     return answer.json()["url"]
-
-
-async def _look(shop: httpx.AsyncClient, shared: str) -> None:
-    """Opens the report once, so that nobody waits for the first look. Raises httpx.HTTPError."""
-    (await shop.get(shared)).raise_for_status()
 
 
 async def _visits(environment: Mapping[str, str], crowd: Crowd, service: Service) -> None:
@@ -253,8 +244,7 @@ def counts(results: Mapping[str, Any]) -> str:
 
 def truth(results: Mapping[str, Any]) -> str:
     """Whether the interval of the banner's goal holds what the banner really does; nothing before there is one."""
-    interval = results["metrics"][0]["comparisons"][0]["ci"]
-    if interval is None:
+    low, high = results["metrics"][0]["comparisons"][0]["ci"] or (None, None)
+    if low is None or high is None:
         return ""
-    low, high = interval
     return f" The truth, {TRUE_LIFT:.0%} higher, is {'inside' if low <= TRUE_LIFT <= high else 'outside'}."
