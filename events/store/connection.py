@@ -43,9 +43,7 @@ logger = logging.getLogger("resonate.store")
 Argument: TypeAlias = str | bytes | int
 Call: TypeAlias = tuple[str, str, tuple[Argument, ...]]  # function, key, arguments
 
-ASKED_AGAIN_SECONDS: Final = 0.02
-"""A replica says what it has fsynced when it is asked, and each second: asked once, just before it fsyncs, it is silent
-for that second."""
+ASKED_AGAIN_SECONDS: Final = 0.02  # a replica that was asked just before it fsynced says nothing for a second
 ANSWERED_AFTER_SECONDS: Final = 0.4  # a server whose wait for replicas is over says how many have it
 NOT_LOADED: Final = "Function not found"
 REPLICATED: Final = "resonate_append"  # what counts only once the wanted replicas have it
@@ -255,7 +253,11 @@ class Connection:
 
     async def keys(self, pattern: str) -> AsyncIterator[bytes]:
         """All keys like the pattern, a thousand looked at in a round trip; raises StoreUnavailable."""
-        found = self.client.scan_iter(match=pattern, count=SCANNED)
+
+        async def scan() -> AsyncIterator[bytes]:
+            return self.client.scan_iter(match=pattern, count=SCANNED)
+
+        found = await self.answer(scan())
         while (key := await self.answer(anext(found, None))) is not None:
             yield key
 
@@ -373,13 +375,11 @@ class Connection:
         return await self._piped(calls)
 
     async def _asked(self, words: Command) -> Any:
-        if self._prepared is None or self._known != self._lost:
-            await self.prepare()
+        await self.prepare()
         return await cast("Awaitable[Any]", self.client.execute_command(*words))
 
     async def _piped(self, commands: Sequence[tuple[Any, ...]], *, transaction: bool = False) -> list[Any]:
-        if self._prepared is None or self._known != self._lost:
-            await self.prepare()
+        await self.prepare()
         answers: list[Any] = [None] * len(commands)
 
         async def ask(index: int, words: Command) -> None:
