@@ -227,6 +227,7 @@ def memory_taken(stage: Stage) -> Iterator[None]:
         sent = count()
         until(lambda: track(page, f"m-{next(sent)}").status_code == 503, "pages are refused", tell=stage.service.told)
         is_named(stage.service, "store_")
+        until(lambda: number(stage.service, "resonate_store_used_bytes") > 0, "the store was looked at")
         yield
 
 
