@@ -43,7 +43,8 @@ logger = logging.getLogger("resonate.store")
 Argument: TypeAlias = str | bytes | int
 Call: TypeAlias = tuple[str, str, tuple[Argument, ...]]  # function, key, arguments
 
-ASKED_AGAIN_SECONDS: Final = 0.02  # a replica that was asked just before it fsynced says nothing for a second
+ASKED_AGAIN_SECONDS: Final = 0.02
+"""A replica says what it has fsynced when asked, and each second: asked just before it fsyncs, it is silent so long."""
 ANSWERED_AFTER_SECONDS: Final = 0.4  # a server whose wait for replicas is over says how many have it
 NOT_LOADED: Final = "Function not found"
 REPLICATED: Final = "resonate_append"  # what counts only once the wanted replicas have it
@@ -253,11 +254,8 @@ class Connection:
 
     async def keys(self, pattern: str) -> AsyncIterator[bytes]:
         """All keys like the pattern, a thousand looked at in a round trip; raises StoreUnavailable."""
-
-        async def scan() -> AsyncIterator[bytes]:
-            return self.client.scan_iter(match=pattern, count=SCANNED)
-
-        found = await self.answer(scan())
+        # nothing is asked before the first `anext`, so that `answer` hears of whatever the client raises
+        found = (key for each in (pattern,) async for key in self.client.scan_iter(match=each, count=SCANNED))
         while (key := await self.answer(anext(found, None))) is not None:
             yield key
 
@@ -375,11 +373,13 @@ class Connection:
         return await self._piped(calls)
 
     async def _asked(self, words: Command) -> Any:
-        await self.prepare()
+        if self._prepared is None or self._known != self._lost:
+            await self.prepare()
         return await cast("Awaitable[Any]", self.client.execute_command(*words))
 
     async def _piped(self, commands: Sequence[tuple[Any, ...]], *, transaction: bool = False) -> list[Any]:
-        await self.prepare()
+        if self._prepared is None or self._known != self._lost:
+            await self.prepare()
         answers: list[Any] = [None] * len(commands)
 
         async def ask(index: int, words: Command) -> None:
